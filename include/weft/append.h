@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// append: writes new keys and values into the pages of a KV cache, optionally rotating k (fused
+// RoPE), rotating q on the way, and quantising to the cache's dtype.
+#pragma once
+
+#include <string>
+
+#include "kernels/core/variant.h"
+#include "weft/executor.h"
+#include "weft/target.h"
+#include "weft/tensor.h"
+
+namespace weft {
+
+struct AppendConfig {
+  DType dtype = DType::bf16;      // of k, v and q: f32, f16, bf16
+  DType dtype_kv = DType::none;   // of the cache: f32, f16, bf16, e4m3, e5m2; none = dtype
+  int num_kv_heads = 0;
+  int num_qo_heads = 0;  // > 0 only when q is rotated in the same call
+  int head_dim_qk = 0;
+  int head_dim_vo = 0;  // 0 = head_dim_qk
+  int page_size = 0;    // >= 1
+  KvLayout kv_layout = KvLayout::nhd;
+  Rope rope;             // mode none: k is copied as it is
+  bool checked = true;   // read and check every index before anything is written
+
+  bool operator==(const AppendConfig&) const = default;
+};
+
+std::string to_string(const AppendConfig& config);
+
+/// Token t goes to request batch_indices[t], position positions[t] of its KV:
+/// page kv_indices[kv_indptr[r] + position / page_size], row position % page_size.
+struct AppendArgs {
+  TensorView k;              // [nnz, num_kv_heads, head_dim_qk]
+  TensorView v;              // [nnz, num_kv_heads, head_dim_vo]
+  TensorView batch_indices;  // i32 [nnz]
+  TensorView positions;      // i32 [nnz]
+  TensorView kv_indptr;      // i32 [batch_size + 1], in pages
+  TensorView kv_indices;     // i32 [>= kv_indptr[-1]]
+  TensorView k_cache;        // out, as AttentionArgs::k
+  TensorView v_cache;        // out, as AttentionArgs::v
+  float k_scale = 1.0f;      // the cache stores k / k_scale
+  float v_scale = 1.0f;      // the cache stores v / v_scale
+  TensorView q;              // optional [nnz, num_qo_heads, head_dim_qk]: rotated by positions
+  TensorView q_out;          // out with q; may be q itself
+};
+
+/// One per (config, target); immutable, thread-safe.
+class Append {
+ public:
+  explicit Append(const AppendConfig& config, const Target& target = Target::host());
+  const AppendConfig& config() const { return config_; }
+  std::string explain() const;
+  /// Writes the tokens. Values outside the range of an FP8 cache saturate. Throws
+  /// Error(invalid_argument) before anything is written: wrong tensors always, indices out of range
+  /// when config.checked.
+  void run(const AppendArgs& args, const Executor& executor = {}) const;
+
+ private:
+  AppendConfig config_;
+  Target target_;
+};
+
+/// For `nnz = append_indptr[-1]` new tokens that end each request's KV: writes batch index and
+/// position of each. append_indptr i32 [batch_size + 1], kv_lens i32 [batch_size] counts the new
+/// tokens in; both outputs i32 [>= nnz]. All on the CPU.
+void batch_indices_positions(const TensorView& append_indptr, const TensorView& kv_lens,
+                             const TensorView& batch_indices, const TensorView& positions);
+
+}  // namespace weft

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// attention: softmax(q k^T * sm_scale) v over paged or ragged KV, for prefill, decode, append,
+// speculative verify and batches that mix them. Three clocks: make an Attention once per model,
+// plan once per engine step, run once per layer. Contracts: docs/semantics.md.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "kernels/core/variant.h"
+#include "weft/executor.h"
+#include "weft/target.h"
+#include "weft/tensor.h"
+
+namespace weft {
+
+enum class ScheduleMode : uint8_t {
+  deterministic = 0,  // same batch, same bits
+  batch_invariant,    // a request's bits depend on that request alone; KV split at fixed tokens
+};
+
+const char* name_of(ScheduleMode mode);
+
+/// What the model and the engine's limits fix. A value; `select` rejects what cannot be run.
+struct AttentionConfig {
+  DType dtype_q = DType::bf16;   // f32, f16, bf16
+  DType dtype_kv = DType::bf16;  // f32, f16, bf16, e4m3, e5m2
+  DType dtype_o = DType::none;   // f32, f16, bf16; none = dtype_q
+  int num_qo_heads = 0;          // a multiple of num_kv_heads
+  int num_kv_heads = 0;
+  int head_dim_qk = 0;  // 16..576, a multiple of 8
+  int head_dim_vo = 0;  // 0 = head_dim_qk
+  int page_size = 0;    // tokens a page holds; 0 = ragged KV
+  KvLayout kv_layout = KvLayout::nhd;
+  MaskMode mask = MaskMode::causal;
+  Rope rope;  // fused rotation of q and k at load; the cache holds unrotated keys
+
+  ScheduleMode schedule = ScheduleMode::deterministic;
+  int split_kv = 0;  // batch_invariant: KV tokens of one split; 0 = 1024
+  /// The window the model mostly uses (-1 = none): a hint for balance. Results never depend on it;
+  /// the window that acts is AttentionArgs::window_left.
+  int window_left = -1;
+
+  // Limits. Buffers are sized from them once; a batch beyond them is an error.
+  int max_batch_size = 0;
+  int max_nnz_qo = 0;  // most query tokens of one batch
+
+  bool operator==(const AttentionConfig&) const = default;
+};
+
+std::string to_string(const AttentionConfig& config);
+
+/// What one engine step brings. Lengths are i32 tensors. The arrays are read by `plan` and again by
+/// every `run` of that plan: keep them alive and unchanged until the last one.
+struct AttentionBatch {
+  TensorView qo_indptr;      // [batch_size + 1]: request r owns query rows [indptr[r], indptr[r+1])
+  TensorView kv_indptr;      // [batch_size + 1]: in tokens (ragged) or in pages (paged)
+  TensorView kv_indices;     // paged: [>= kv_indptr[-1]] page ids
+  TensorView last_page_len;  // paged: [batch_size], 1..page_size (ignored for a request of 0 pages)
+};
+
+/// Tensors and run-time values of one layer. Only the last dimension of a tensor must be dense.
+struct AttentionArgs {
+  TensorView q;    // [nnz_qo, num_qo_heads, head_dim_qk]
+  TensorView k;    // [num_pages, page_size, num_kv_heads, head_dim_qk] (nhd), heads second (hnd);
+                   // ragged [nnz_kv, num_kv_heads, head_dim_qk] (nhd), heads first (hnd)
+  TensorView v;    // like k, with head_dim_vo; may be a view into the same memory (MLA)
+  TensorView o;    // out [nnz_qo, num_qo_heads, head_dim_vo]
+  TensorView lse;  // out, optional: f32 [nnz_qo, num_qo_heads], natural log, sinks included
+
+  std::optional<float> sm_scale;  // default head_dim_qk^-1/2
+  float logits_soft_cap = 0.0f;   // c > 0: c * tanh(s / c); 0 = off
+  int window_left = -1;           // w >= 0: keys j < i + kv_len - qo_len - w are masked; -1 = off
+  float k_scale = 1.0f;           // multiplies k (per-tensor FP8 scale)
+  float v_scale = 1.0f;           // multiplies v
+
+  TensorView k_scales;      // optional f32 [num_kv_heads], multiplies k_scale per head
+  TensorView v_scales;      // optional f32 [num_kv_heads], multiplies v_scale per head
+  TensorView sink;          // optional f32 [num_qo_heads]: a logit that joins the denominator only
+  TensorView alibi_slopes;  // optional f32 [num_qo_heads]: adds slope * (j - (i + kv_len - qo_len))
+  TensorView custom_mask;   // u8 [bytes]: MaskMode custom or tree; bits little-endian in a byte
+  TensorView mask_indptr;   // i32 [batch_size + 1]: first byte of each request's bits
+  bool lse_base2 = false;   // lse in base 2 instead of natural log
+};
+
+namespace detail {
+struct AttentionImpl;
+struct AttentionPlanImpl;
+}  // namespace detail
+
+/// The schedule of one batch: fixed capacity, fixed addresses, rewritten by each `plan`. One run of
+/// a plan at a time; different plans are independent. Movable.
+class AttentionPlan {
+ public:
+  AttentionPlan();
+  ~AttentionPlan();
+  AttentionPlan(AttentionPlan&&) noexcept;
+  AttentionPlan& operator=(AttentionPlan&&) noexcept;
+
+  int batch_size() const;
+  int num_items() const;    // work items
+  int num_merges() const;   // tiles whose KV range was split
+  int num_workers() const;  // constant for a config and target
+  /// Load of the busiest worker over the mean load, by the cost model. 1 = perfect.
+  double balance() const;
+  /// Several lines: which spec and why, how the work is spread, the lists drawn in text.
+  std::string explain() const;
+  /// The same as JSON: workers, items, merges.
+  std::string explain_json() const;
+
+  detail::AttentionPlanImpl* impl() const { return impl_.get(); }
+
+ private:
+  friend class Attention;
+  std::unique_ptr<detail::AttentionPlanImpl> impl_;
+};
+
+/// A config made ready for a target. Immutable after construction: any number of threads may plan
+/// and run through one Attention, each with its own plan.
+class Attention {
+ public:
+  /// Selects and prepares kernels. Throws Error(invalid_argument) naming the field that is wrong,
+  /// Error(unsupported) when this target cannot run the config.
+  explicit Attention(const AttentionConfig& config, const Target& target = Target::host());
+  ~Attention();
+  Attention(Attention&&) noexcept;
+  Attention& operator=(Attention&&) noexcept;
+
+  const AttentionConfig& config() const;
+  const Target& target() const;
+  /// Bytes of plan and partial results for any batch within the limits: exact, and a function of
+  /// config and target only.
+  size_t workspace_bytes() const;
+  /// Which spec was chosen and why.
+  std::string explain() const;
+
+  /// A plan over `workspace` (u8 [>= workspace_bytes()], 64-byte aligned, on the target's device,
+  /// kept alive by the caller; contents do not matter), or over memory of its own when not given.
+  AttentionPlan create_plan(TensorView workspace = {}) const;
+
+  /// Schedules a batch into `plan`. Allocates nothing. Throws Error(invalid_argument) on malformed
+  /// arrays and Error(out_of_limits) beyond the limits; `plan` then keeps its earlier content.
+  void plan(const AttentionBatch& batch, AttentionPlan& plan, const Executor& executor = {}) const;
+
+  /// Computes o (and lse) for the planned batch. Allocates nothing, takes no lock. Throws
+  /// Error(invalid_argument) before anything is written.
+  /// REQUIRES: `plan` was created by this Attention and holds a batch.
+  void run(const AttentionPlan& plan, const AttentionArgs& args,
+           const Executor& executor = {}) const;
+
+  /// Reads page ids, too: throws Error(invalid_argument) when a page id of the batch is outside
+  /// [0, num_pages). For debugging; O(pages).
+  void validate(const AttentionBatch& batch, int64_t num_pages) const;
+
+ private:
+  std::unique_ptr<detail::AttentionImpl> impl_;
+};
+
+}  // namespace weft

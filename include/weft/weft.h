@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything public in one include.
+#pragma once
+
+#include "weft/append.h"
+#include "weft/attention.h"
+#include "weft/error.h"
+#include "weft/executor.h"
+#include "weft/merge.h"
+#include "weft/rope.h"
+#include "weft/target.h"
+#include "weft/tensor.h"
+#include "weft/version.h"

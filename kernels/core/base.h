@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// The few words every portable header needs: host/device marks and fixed-width integers.
+// Included by all of kernels/; must compile under g++, clang, nvcc and NVRTC, so it includes no
+// standard header where NVRTC is the compiler.
+#pragma once
+
+#if defined(__CUDACC_RTC__)
+using int8_t = signed char;
+using uint8_t = unsigned char;
+using int16_t = short;
+using uint16_t = unsigned short;
+using int32_t = int;
+using uint32_t = unsigned int;
+using int64_t = long long;
+using uint64_t = unsigned long long;
+#else
+#include <cstdint>
+#endif
+
+#if defined(__CUDACC__)
+#define WEFT_HD __host__ __device__ __forceinline__
+#else
+#define WEFT_HD inline
+#endif
+
+namespace weft {
+
+template <class T>
+WEFT_HD constexpr T min_of(T a, T b) {
+  return b < a ? b : a;
+}
+
+template <class T>
+WEFT_HD constexpr T max_of(T a, T b) {
+  return a < b ? b : a;
+}
+
+template <class T>
+WEFT_HD constexpr T clamp_to(T x, T lo, T hi) {
+  return max_of(lo, min_of(x, hi));
+}
+
+/// Quotient rounded up. REQUIRES: a >= 0, b > 0.
+template <class T>
+WEFT_HD constexpr T ceil_div(T a, T b) {
+  return (a + b - 1) / b;
+}
+
+template <class T>
+WEFT_HD constexpr T round_up(T a, T b) {
+  return ceil_div(a, b) * b;
+}
+
+}  // namespace weft

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// The plan's vocabulary: who computes which tile. Made by kernels/core/partition.h on the host or
+// in a one-CTA kernel, executed by every attention backend. Knows lengths, never tensors.
+//
+// A *tile* is up to qo_tile packed query rows of one request and one KV head (packed row p is token
+// p / group_size, head p % group_size of the group). KV heads are dealt to `head_lanes` lanes; all
+// lanes run the same item list, lane l over heads [l * heads_per_lane, (l + 1) * heads_per_lane).
+// Worker w = group * head_lanes + lane, so lanes of one group read the heads of one page together.
+#pragma once
+
+#include "kernels/core/base.h"
+
+namespace weft {
+
+/// Integer cost of one tile, in about nanoseconds of one worker:
+/// fixed + blocks * (per_block + rows * per_block_row).
+struct CostModel {
+  int32_t fixed = 1;
+  int32_t per_block = 1;
+  int32_t per_block_row = 0;
+  bool operator==(const CostModel&) const = default;
+};
+
+/// What `select` fixes of the schedule.
+struct ScheduleSpec {
+  int32_t group_size = 1;
+  int32_t qo_tile = 1;  // most packed rows of a tile
+  int32_t kv_tile = 1;  // tokens of a KV block, the unit of a cut
+  int32_t num_groups = 1;
+  int32_t head_lanes = 1;
+  int32_t heads_per_lane = 1;
+  bool causal = false;
+  int32_t window_left = -1;   // the planning hint; results never depend on it
+  int32_t split_blocks = 0;   // > 0: cuts only at multiples of so many blocks (batch-invariant)
+  int32_t min_blocks = 1;     // least blocks of a piece
+  int32_t max_tile_partial_rows = 0;  // split_blocks > 0: a tile needing more is not cut
+  CostModel cost;
+
+  WEFT_HD constexpr int32_t num_workers() const { return num_groups * head_lanes; }
+  bool operator==(const ScheduleSpec&) const = default;
+};
+
+/// Whole tiles of heads [head_begin, head_end) of the lane, or one piece of one head's tile.
+/// A whole tile or the first piece owns KV from 0, whatever the window; the executor starts at the
+/// first visible block.
+struct WorkItem {
+  int32_t request;
+  int32_t row_begin;  // first packed row of the tile
+  int32_t head_begin;
+  int32_t head_end;
+  int32_t kv_begin;
+  int32_t kv_end;
+  int32_t partial_row;  // first row of its partial states; -1 = whole: the item writes o itself
+  int32_t merge;        // index of its MergeItem; -1 = whole
+  bool operator==(const WorkItem&) const = default;
+};
+
+/// A tile cut into pieces: `num_states` states of `rows` rows each, contiguous from partial_row in
+/// ascending KV order. Whichever piece finishes last folds them in that order.
+struct MergeItem {
+  int32_t request;
+  int32_t row_begin;
+  int32_t rows;
+  int32_t head;  // within the lane
+  int32_t num_pieces;
+  int32_t num_states;
+  int32_t partial_row;
+  bool operator==(const MergeItem&) const = default;
+};
+
+/// Where the lengths of a batch live. `last_page_len` is read only when page_size > 0.
+struct BatchLengths {
+  const int32_t* qo_indptr = nullptr;
+  const int32_t* kv_indptr = nullptr;
+  const int32_t* last_page_len = nullptr;
+  int32_t page_size = 0;
+
+  WEFT_HD int32_t qo_len(int32_t r) const { return qo_indptr[r + 1] - qo_indptr[r]; }
+  WEFT_HD int32_t kv_len(int32_t r) const {
+    const int32_t n = kv_indptr[r + 1] - kv_indptr[r];
+    if (page_size == 0 || n == 0) return n;
+    return (n - 1) * page_size + last_page_len[r];
+  }
+};
+
+/// Rows and KV range of one tile. Block b covers tokens [(first_block + b) * kv_tile, ...).
+struct TileRange {
+  int32_t rows;
+  int32_t first_block;
+  int32_t num_blocks;
+  int32_t kv_end;  // keys at or beyond it are visible to no row of the tile
+};
+
+/// First key that query token `i` may see under `window_left` (< 0: none is hidden).
+WEFT_HD constexpr int32_t window_begin(int32_t i, int32_t qo_len, int32_t kv_len,
+                                       int32_t window_left) {
+  if (window_left < 0) return 0;
+  const int64_t first = static_cast<int64_t>(kv_len) - qo_len + i - window_left;
+  return static_cast<int32_t>(clamp_to<int64_t>(first, 0, kv_len));
+}
+
+/// One past the last key that query token `i` may see when causal.
+WEFT_HD constexpr int32_t causal_end(int32_t i, int32_t qo_len, int32_t kv_len) {
+  const int64_t end = static_cast<int64_t>(kv_len) - qo_len + i + 1;
+  return static_cast<int32_t>(clamp_to<int64_t>(end, 0, kv_len));
+}
+
+WEFT_HD constexpr int32_t num_tiles(const ScheduleSpec& s, int32_t qo_len) {
+  return static_cast<int32_t>(ceil_div<int64_t>(int64_t{qo_len} * s.group_size, s.qo_tile));
+}
+
+WEFT_HD constexpr TileRange tile_range(const ScheduleSpec& s, int32_t qo_len, int32_t kv_len,
+                                       int32_t tile) {
+  const int64_t row_begin = int64_t{tile} * s.qo_tile;
+  const int64_t all_rows = int64_t{qo_len} * s.group_size;
+  TileRange t{};
+  t.rows = static_cast<int32_t>(min_of<int64_t>(s.qo_tile, all_rows - row_begin));
+  const int32_t first_token = static_cast<int32_t>(row_begin / s.group_size);
+  const int32_t last_token = static_cast<int32_t>((row_begin + t.rows - 1) / s.group_size);
+  t.kv_end = s.causal ? causal_end(last_token, qo_len, kv_len) : kv_len;
+  t.first_block = window_begin(first_token, qo_len, kv_len, s.window_left) / s.kv_tile;
+  t.num_blocks = max_of(0, ceil_div(t.kv_end, s.kv_tile) - t.first_block);
+  return t;
+}
+
+WEFT_HD constexpr int64_t tile_cost(const CostModel& c, const TileRange& t) {
+  return c.fixed + int64_t{t.num_blocks} * (c.per_block + int64_t{t.rows} * c.per_block_row);
+}
+
+/// States a piece [kv_begin, kv_end) of a tile leaves: one, or one a split when splits are fixed.
+/// Split boundaries lie at absolute multiples of split_blocks * kv_tile; the first split of a tile
+/// also owns everything before first_block.
+WEFT_HD constexpr int32_t num_states(const ScheduleSpec& s, const TileRange& t, int32_t kv_begin,
+                                     int32_t kv_end) {
+  if (s.split_blocks == 0) return 1;
+  const int32_t split = s.split_blocks * s.kv_tile;
+  const int32_t first = max_of(kv_begin, t.first_block * s.kv_tile) / split;
+  return max_of(1, ceil_div(kv_end, split) - first);
+}
+
+}  // namespace weft
