@@ -43,6 +43,9 @@ struct AttentionConfig {
   /// The window the model mostly uses (-1 = none): a hint for balance. Results never depend on it;
   /// the window that acts is AttentionArgs::window_left.
   int window_left = -1;
+  /// Checked mode: `plan` reads every page id as well, and `run` refuses a batch whose ids do not
+  /// fit the cache. Costs one pass over kv_indices a step.
+  bool checked = false;
 
   // Limits. Buffers are sized from them once; a batch beyond them is an error.
   int max_batch_size = 0;
@@ -150,10 +153,6 @@ class Attention {
   /// REQUIRES: `plan` was created by this Attention and holds a batch.
   void run(const AttentionPlan& plan, const AttentionArgs& args,
            const Executor& executor = {}) const;
-
-  /// Reads page ids, too: throws Error(invalid_argument) when a page id of the batch is outside
-  /// [0, num_pages). For debugging; O(pages).
-  void validate(const AttentionBatch& batch, int64_t num_pages) const;
 
  private:
   std::unique_ptr<detail::AttentionImpl> impl_;

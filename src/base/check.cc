@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// The checks of check.h and the messages they throw.
+#include "src/base/check.h"
+
+#include <algorithm>
+#include <cstdint>
+
+namespace weft {
+namespace {
+
+std::string shape_text(std::initializer_list<int64_t> shape) {
+  std::string text = "[";
+  for (int64_t size : shape) {
+    if (text.size() > 1) text += ", ";
+    if (size == kAnySize) {
+      text += "any";
+    } else if (size < kAnySize) {
+      text += ">=" + std::to_string(-2 - size);
+    } else {
+      text += std::to_string(size);
+    }
+  }
+  return text + "]";
+}
+
+bool shape_fits(const TensorView& tensor, std::initializer_list<int64_t> shape) {
+  if (tensor.ndim != static_cast<int>(shape.size())) return false;
+  int i = 0;
+  for (int64_t size : shape) {
+    const int64_t got = tensor.shape[i++];
+    if (got < 0) return false;
+    if (size >= 0 ? got != size : size < kAnySize && got < -2 - size) return false;
+  }
+  return true;
+}
+
+bool strides_are_sound(const TensorView& tensor) {
+  for (int i = 0; i < tensor.ndim; ++i) {
+    if (tensor.strides[i] < 0) return false;
+  }
+  const int last = tensor.ndim - 1;
+  return last < 0 || tensor.shape[last] <= 1 || tensor.strides[last] == 1;
+}
+
+// Sorted by stride, each dimension must step over everything the smaller ones span.
+bool is_injective(const TensorView& tensor) {
+  int order[kMaxDims];
+  int n = 0;
+  for (int i = 0; i < tensor.ndim; ++i) {
+    if (tensor.shape[i] > 1) order[n++] = i;
+  }
+  for (int i = 1; i < n; ++i) {
+    for (int j = i; j > 0 && tensor.strides[order[j]] < tensor.strides[order[j - 1]]; --j) {
+      std::swap(order[j], order[j - 1]);
+    }
+  }
+  int64_t span = 1;
+  for (int i = 0; i < n; ++i) {
+    if (tensor.strides[order[i]] < span) return false;
+    span += tensor.strides[order[i]] * (tensor.shape[order[i]] - 1);
+  }
+  return true;
+}
+
+}  // namespace
+
+void fail(ErrorKind kind, const char* argument, const std::string& expected,
+          const std::string& got) {
+  throw Error(kind, std::string(argument) + ": expected " + expected + ", got " + got);
+}
+
+void check_range(const char* argument, int64_t value, int64_t lo, int64_t hi) {
+  if (lo <= value && value <= hi) return;
+  fail(ErrorKind::invalid_argument, argument,
+       std::to_string(lo) + " <= " + argument + " <= " + std::to_string(hi), std::to_string(value));
+}
+
+void check_tensor(const char* argument, const TensorView& tensor, DType dtype,
+                  std::initializer_list<int64_t> shape, Device device) {
+  const auto refuse = [&](const std::string& expected, const std::string& got) {
+    fail(ErrorKind::invalid_argument, argument, expected, got);
+  };
+  if (!tensor.given()) refuse(std::string(name_of(dtype)) + shape_text(shape), "nothing");
+  if (tensor.ndim < 0 || tensor.ndim > kMaxDims) {
+    refuse("0 to " + std::to_string(kMaxDims) + " dimensions", std::to_string(tensor.ndim));
+  }
+  if (tensor.dtype != dtype) refuse(name_of(dtype), name_of(tensor.dtype));
+  if (tensor.device != device) refuse("a tensor on " + to_string(device), to_string(tensor));
+  if (!shape_fits(tensor, shape)) refuse("shape " + shape_text(shape), to_string(tensor));
+  if (!strides_are_sound(tensor)) {
+    refuse("non-negative strides and a dense last dimension", to_string(tensor));
+  }
+  if (tensor.data == nullptr && tensor.numel() > 0) refuse("a data pointer", "null");
+  if (reinterpret_cast<uintptr_t>(tensor.data) % static_cast<uintptr_t>(size_of(dtype)) != 0) {
+    refuse("data aligned to its " + std::to_string(size_of(dtype)) + "-byte elements",
+           "a misaligned pointer");
+  }
+}
+
+void check_output(const char* argument, const TensorView& tensor, DType dtype,
+                  std::initializer_list<int64_t> shape, Device device) {
+  check_tensor(argument, tensor, dtype, shape, device);
+  if (tensor.numel() > 0 && !is_injective(tensor)) {
+    fail(ErrorKind::invalid_argument, argument, "strides under which no two elements overlap",
+         to_string(tensor));
+  }
+}
+
+}  // namespace weft

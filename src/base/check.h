@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Argument checks shared by every operator: one place that forms "argument: expected X, got Y".
+// The passing path allocates nothing; strings are made only to throw.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+
+#include "weft/error.h"
+#include "weft/tensor.h"
+
+namespace weft {
+
+[[noreturn]] void fail(ErrorKind kind, const char* argument, const std::string& expected,
+                       const std::string& got);
+
+/// Throws invalid_argument "argument: expected X, got Y" unless lo <= value <= hi.
+void check_range(const char* argument, int64_t value, int64_t lo, int64_t hi);
+
+/// A dimension of any size in check_tensor's shape.
+inline constexpr int64_t kAnySize = -1;
+
+/// Size of dimension i: kAnySize, or at least `-2 - size` when encoded by at_least.
+constexpr int64_t at_least(int64_t size) { return -2 - size; }
+
+/// Checks that `tensor` is given, on `device`, of `dtype`, of the shape (kAnySize, at_least(n) or an
+/// exact size per dimension), aligned to its element, with non-negative strides and a dense last
+/// dimension.
+void check_tensor(const char* argument, const TensorView& tensor, DType dtype,
+                  std::initializer_list<int64_t> shape, Device device);
+
+/// check_tensor, and no two elements of the tensor share memory: for outputs.
+void check_output(const char* argument, const TensorView& tensor, DType dtype,
+                  std::initializer_list<int64_t> shape, Device device);
+
+}  // namespace weft
