@@ -62,6 +62,7 @@ WEFT_HD int32_t cut_block(const ScheduleSpec& s, const TileRange& t, int64_t off
     if (n - block < s.min_blocks) return (n - block) * 2 < s.min_blocks ? n : n - s.min_blocks;
     return block;
   }
+  if (block == 0 || block == n) return block;
   const int64_t states = num_states(s, t, 0, t.kv_end);
   if (states * t.rows > s.max_tile_partial_rows) return nearest_end;
   const int32_t at = t.first_block + block;
@@ -99,8 +100,7 @@ WEFT_HD Cut find_cut(const ScheduleSpec& s, const BatchLengths& b, int32_t batch
   return Cut{batch_size, 0, 0, 0};
 }
 
-/// Receives the lists in order. `open_rows`, `partial_rows` and the merge being built carry over
-/// from one group to the next.
+/// Receives the lists in order. A merge left open by one group is continued by the next.
 struct PlanWriter {
   WorkItem* items = nullptr;
   MergeItem* merges = nullptr;

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything attention refuses, before anything is written. The passing path allocates nothing.
+#include <algorithm>
+#include <cmath>
+
+#include "src/base/check.h"
+#include "src/ops/attention/plan.h"
+
+namespace weft {
+namespace {
+
+constexpr Device kCpu{};
+
+const int32_t* ints(const TensorView& tensor) { return static_cast<const int32_t*>(tensor.data); }
+
+std::string element(const char* name, int64_t i) {
+  return std::string(name) + "[" + std::to_string(i) + "]";
+}
+
+// First element 0, never decreasing; returns the last element.
+int32_t check_indptr(const char* name, const TensorView& tensor, int64_t batch_size) {
+  const int32_t* indptr = ints(tensor);
+  if (indptr[0] != 0) {
+    fail(ErrorKind::invalid_argument, name, "first element 0", std::to_string(indptr[0]));
+  }
+  for (int64_t r = 0; r < batch_size; ++r) {
+    if (indptr[r + 1] >= indptr[r]) continue;
+    fail(ErrorKind::invalid_argument, name,
+         "non-decreasing, " + element(name, r + 1) + " >= " + std::to_string(indptr[r]),
+         std::to_string(indptr[r + 1]));
+  }
+  return indptr[batch_size];
+}
+
+void check_page_tables(const AttentionConfig& config, const AttentionBatch& batch,
+                       CheckedBatch& checked) {
+  check_tensor("kv_indices", batch.kv_indices, DType::i32, {at_least(checked.nnz_kv)}, kCpu);
+  check_tensor("last_page_len", batch.last_page_len, DType::i32, {checked.batch_size}, kCpu);
+  const int32_t* kv_indptr = checked.lengths.kv_indptr;
+  const int32_t* last_page_len = ints(batch.last_page_len);
+  for (int32_t r = 0; r < checked.batch_size; ++r) {
+    const int64_t pages = kv_indptr[r + 1] - kv_indptr[r];
+    if (pages == 0) continue;
+    if (last_page_len[r] < 1 || last_page_len[r] > config.page_size) {
+      fail(ErrorKind::invalid_argument, "last_page_len",
+           "1 <= " + element("last_page_len", r) + " <= page_size = " +
+               std::to_string(config.page_size),
+           std::to_string(last_page_len[r]));
+    }
+    if (pages * config.page_size > INT32_MAX) {
+      fail(ErrorKind::out_of_limits, "kv_indptr", "fewer than 2^31 tokens in a request",
+           std::to_string(pages) + " pages of " + std::to_string(config.page_size));
+    }
+  }
+  checked.lengths.last_page_len = last_page_len;
+  checked.lengths.page_size = config.page_size;
+  checked.kv_indices = ints(batch.kv_indices);
+  if (!config.checked) return;
+  for (int32_t i = 0; i < checked.nnz_kv; ++i) {
+    const int32_t id = checked.kv_indices[i];
+    if (id < 0) {
+      fail(ErrorKind::invalid_argument, "kv_indices", element("kv_indices", i) + " >= 0",
+           std::to_string(id));
+    }
+    checked.max_page_id = std::max(checked.max_page_id, id);
+  }
+}
+
+void check_cache(const char* name, const TensorView& tensor, const AttentionConfig& c,
+                 int head_dim, const detail::AttentionPlanImpl& plan) {
+  const int64_t heads = c.num_kv_heads;
+  const bool nhd = c.kv_layout == KvLayout::nhd;
+  if (c.page_size == 0) {
+    const int64_t tokens = at_least(plan.nnz_kv);
+    if (nhd) check_tensor(name, tensor, c.dtype_kv, {tokens, heads, head_dim}, kCpu);
+    if (!nhd) check_tensor(name, tensor, c.dtype_kv, {heads, tokens, head_dim}, kCpu);
+    return;
+  }
+  const int64_t page = c.page_size;
+  if (nhd) check_tensor(name, tensor, c.dtype_kv, {kAnySize, page, heads, head_dim}, kCpu);
+  if (!nhd) check_tensor(name, tensor, c.dtype_kv, {kAnySize, heads, page, head_dim}, kCpu);
+  if (plan.max_page_id >= tensor.shape[0]) {
+    fail(ErrorKind::invalid_argument, "kv_indices",
+         "page ids below " + std::string(name) + ".shape[0] = " + std::to_string(tensor.shape[0]),
+         std::to_string(plan.max_page_id));
+  }
+}
+
+// MaskMode custom: a bit for each (query, key); tree: for each (query, query).
+int64_t mask_bytes(const AttentionConfig& c, const BatchLengths& lengths, int32_t r) {
+  const int64_t qo_len = lengths.qo_len(r);
+  const int64_t columns = c.mask == MaskMode::custom ? lengths.kv_len(r) : qo_len;
+  return ceil_div<int64_t>(qo_len * columns, 8);
+}
+
+void check_mask(const detail::AttentionPlanImpl& plan, const AttentionArgs& args) {
+  const AttentionConfig& c = plan.config;
+  const bool wanted = c.mask == MaskMode::custom || c.mask == MaskMode::tree;
+  if (!wanted) {
+    if (args.custom_mask.given() || args.mask_indptr.given()) {
+      fail(ErrorKind::invalid_argument, "custom_mask",
+           std::string("nothing with config.mask = ") + name_of(c.mask), "a tensor");
+    }
+    return;
+  }
+  const int32_t n = plan.summary.batch_size;
+  check_tensor("mask_indptr", args.mask_indptr, DType::i32, {at_least(n + 1)}, kCpu);
+  check_tensor("custom_mask", args.custom_mask, DType::u8, {kAnySize}, kCpu);
+  const int32_t* indptr = ints(args.mask_indptr);
+  for (int32_t r = 0; r < n; ++r) {
+    const int64_t end = indptr[r] + mask_bytes(c, plan.lengths, r);
+    if (indptr[r] >= 0 && end <= args.custom_mask.shape[0]) continue;
+    fail(ErrorKind::invalid_argument, "mask_indptr",
+         element("mask_indptr", r) + " with " + std::to_string(mask_bytes(c, plan.lengths, r)) +
+             " bytes inside custom_mask of " + std::to_string(args.custom_mask.shape[0]),
+         std::to_string(indptr[r]));
+  }
+}
+
+void check_finite(const char* name, float value) {
+  if (!std::isfinite(value)) {
+    fail(ErrorKind::invalid_argument, name, "a finite number", std::to_string(value));
+  }
+}
+
+void check_optional(const char* name, const TensorView& tensor, int64_t size) {
+  if (tensor.given()) check_tensor(name, tensor, DType::f32, {size}, kCpu);
+}
+
+void check_scalars(const AttentionArgs& args) {
+  if (args.sm_scale) check_finite("sm_scale", *args.sm_scale);
+  check_finite("k_scale", args.k_scale);
+  check_finite("v_scale", args.v_scale);
+  check_finite("logits_soft_cap", args.logits_soft_cap);
+  if (args.logits_soft_cap < 0.0f) {
+    fail(ErrorKind::invalid_argument, "logits_soft_cap", "0 (off) or a positive number",
+         std::to_string(args.logits_soft_cap));
+  }
+  check_range("window_left", args.window_left, -1, INT32_MAX);
+}
+
+}  // namespace
+
+CheckedBatch check_attention_batch(const AttentionConfig& config, const AttentionBatch& batch) {
+  CheckedBatch checked;
+  check_tensor("qo_indptr", batch.qo_indptr, DType::i32, {at_least(1)}, kCpu);
+  const int64_t batch_size = batch.qo_indptr.shape[0] - 1;
+  if (batch_size > config.max_batch_size) {
+    fail(ErrorKind::out_of_limits, "qo_indptr",
+         "at most max_batch_size = " + std::to_string(config.max_batch_size) + " requests",
+         std::to_string(batch_size));
+  }
+  check_tensor("kv_indptr", batch.kv_indptr, DType::i32, {batch_size + 1}, kCpu);
+  checked.batch_size = static_cast<int32_t>(batch_size);
+  checked.nnz_qo = check_indptr("qo_indptr", batch.qo_indptr, batch_size);
+  if (checked.nnz_qo > config.max_nnz_qo) {
+    fail(ErrorKind::out_of_limits, "qo_indptr",
+         "at most max_nnz_qo = " + std::to_string(config.max_nnz_qo) + " query tokens",
+         std::to_string(checked.nnz_qo));
+  }
+  checked.nnz_kv = check_indptr("kv_indptr", batch.kv_indptr, batch_size);
+  checked.lengths.qo_indptr = ints(batch.qo_indptr);
+  checked.lengths.kv_indptr = ints(batch.kv_indptr);
+  if (config.page_size > 0) {
+    check_page_tables(config, batch, checked);
+  } else if (batch.kv_indices.given() || batch.last_page_len.given()) {
+    fail(ErrorKind::invalid_argument,
+         batch.kv_indices.given() ? "kv_indices" : "last_page_len",
+         "nothing with ragged KV (config.page_size = 0)", "a tensor");
+  }
+  return checked;
+}
+
+void check_attention_args(const detail::AttentionPlanImpl& plan, const AttentionArgs& args) {
+  const AttentionConfig& c = plan.config;
+  if (!plan.planned) {
+    fail(ErrorKind::invalid_argument, "plan", "a plan that holds a batch", "one never planned");
+  }
+  const int64_t heads = c.num_qo_heads;
+  check_tensor("q", args.q, c.dtype_q, {at_least(plan.nnz_qo), heads, c.head_dim_qk}, kCpu);
+  check_cache("k", args.k, c, c.head_dim_qk, plan);
+  check_cache("v", args.v, c, c.head_dim_vo, plan);
+  if (c.page_size > 0 && args.v.shape[0] != args.k.shape[0]) {
+    fail(ErrorKind::invalid_argument, "v",
+         "as many pages as k, " + std::to_string(args.k.shape[0]),
+         std::to_string(args.v.shape[0]));
+  }
+  check_output("o", args.o, c.dtype_o, {at_least(plan.nnz_qo), heads, c.head_dim_vo}, kCpu);
+  if (args.lse.given()) {
+    check_output("lse", args.lse, DType::f32, {at_least(plan.nnz_qo), heads}, kCpu);
+  }
+  check_optional("k_scales", args.k_scales, c.num_kv_heads);
+  check_optional("v_scales", args.v_scales, c.num_kv_heads);
+  check_optional("sink", args.sink, heads);
+  check_optional("alibi_slopes", args.alibi_slopes, heads);
+  check_scalars(args);
+  check_mask(plan, args);
+}
+
+}  // namespace weft

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// The seam between the operator and its CPU code: one table of functions per instruction set,
+// compiled with that set's flags. Called by run.cc; knows specs and params, never tensors.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+
+#include "kernels/attention/params.h"
+#include "kernels/attention/spec.h"
+
+namespace weft {
+
+struct AttentionCpuUnit {
+  /// Bytes a thread needs beside its stack; a multiple of 64.
+  size_t (*scratch_bytes)(const AttentionSpec& spec);
+  /// Computes one item for one lane, and merges its tile when it is the last piece to arrive.
+  void (*run_item)(const AttentionSpec& spec, const AttentionParams& params, const WorkItem& item,
+                   int lane, void* scratch);
+};
+
+/// Throws Error(unsupported) when `unit` is not built for this architecture.
+const AttentionCpuUnit& attention_cpu_unit(AttentionUnit unit);
+
+/// Runs workers of the plan, taken one by one from `ticket`, until none is left. Called by each
+/// thread of a run with a scratch of its own.
+void attention_cpu_worker(const AttentionCpuUnit& unit, const AttentionSpec& spec,
+                          const AttentionParams& params, std::atomic<int>& ticket, void* scratch);
+
+}  // namespace weft

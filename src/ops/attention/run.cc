@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// The public Attention and AttentionPlan: prepare, plan, run. Each verb checks, then binds, then
+// hands over; nothing is decided here.
+#include <atomic>
+#include <cmath>
+#include <new>
+#include <utility>
+
+#include "src/base/check.h"
+#include "src/cpu/parallel.h"
+#include "src/ops/attention/cpu/unit.h"
+#include "src/ops/attention/explain.h"
+#include "src/ops/attention/plan.h"
+#include "src/ops/attention/select.h"
+
+namespace weft {
+
+using detail::AttentionImpl;
+using detail::AttentionPlanImpl;
+
+namespace {
+
+const AttentionPlanImpl& planned(const AttentionPlan& plan) {
+  if (plan.impl() == nullptr) {
+    fail(ErrorKind::invalid_argument, "plan", "a plan made by create_plan", "an empty one");
+  }
+  return *plan.impl();
+}
+
+void check_same_origin(const AttentionImpl& attention, const AttentionPlanImpl& plan) {
+  if (attention.spec == plan.spec && attention.config == plan.config &&
+      attention.target == plan.target) {
+    return;
+  }
+  fail(ErrorKind::invalid_argument, "plan", "a plan of an Attention with the same config",
+       "one of " + to_string(plan.config));
+}
+
+int64_t stride_of(const TensorView& t, int dim) { return t.strides[dim]; }
+
+}  // namespace
+
+AttentionParams bind_attention(const AttentionPlanImpl& plan, const AttentionArgs& args) {
+  const AttentionLayout& layout = plan.layout;
+  const bool nhd = plan.spec.kv_layout == KvLayout::nhd;
+  const int token = plan.lengths.page_size > 0 ? (nhd ? 1 : 2) : (nhd ? 0 : 1);
+  const int head = plan.lengths.page_size > 0 ? (nhd ? 2 : 1) : (nhd ? 1 : 0);
+  const auto optional = [](const TensorView& t) { return static_cast<const float*>(t.data); };
+  constexpr float kLog2E = 1.44269504088896340736f;
+
+  AttentionParams p{};
+  p.q = args.q.data;
+  p.k = args.k.data;
+  p.v = args.v.data;
+  p.o = args.o.data;
+  p.lse = static_cast<float*>(args.lse.data);
+  p.q_stride_token = stride_of(args.q, 0), p.q_stride_head = stride_of(args.q, 1);
+  p.o_stride_token = stride_of(args.o, 0), p.o_stride_head = stride_of(args.o, 1);
+  p.lse_stride_token = stride_of(args.lse, 0), p.lse_stride_head = stride_of(args.lse, 1);
+  p.k_stride_page = stride_of(args.k, 0), p.v_stride_page = stride_of(args.v, 0);
+  p.k_stride_token = stride_of(args.k, token), p.v_stride_token = stride_of(args.v, token);
+  p.k_stride_head = stride_of(args.k, head), p.v_stride_head = stride_of(args.v, head);
+  p.lengths = plan.lengths;
+  p.kv_indices = plan.kv_indices;
+  p.sm_scale = args.sm_scale
+                   ? *args.sm_scale
+                   : 1.0f / std::sqrt(static_cast<float>(plan.spec.head_dim_qk));
+  p.logits_soft_cap = args.logits_soft_cap;
+  p.k_scale = args.k_scale;
+  p.v_scale = args.v_scale;
+  p.window_left = args.window_left;
+  p.k_scales = optional(args.k_scales);
+  p.v_scales = optional(args.v_scales);
+  p.sink = optional(args.sink);
+  p.alibi_slopes = optional(args.alibi_slopes);
+  p.custom_mask = static_cast<const uint8_t*>(args.custom_mask.data);
+  p.mask_indptr = static_cast<const int32_t*>(args.mask_indptr.data);
+  p.lse_scale = args.lse_base2 ? kLog2E : 1.0f;
+  p.work_indptr = layout.work_indptr.in(plan.base);
+  p.items = layout.items.in(plan.base);
+  p.merges = layout.merges.in(plan.base);
+  p.merge_arrivals = layout.merge_arrivals.in(plan.base);
+  p.partial_o = layout.partial_o.in(plan.base);
+  p.partial_m = layout.partial_m.in(plan.base);
+  p.partial_d = layout.partial_d.in(plan.base);
+  p.partial_rows = layout.partial_rows;
+  return p;
+}
+
+AttentionPlan::AttentionPlan() = default;
+AttentionPlan::~AttentionPlan() = default;
+AttentionPlan::AttentionPlan(AttentionPlan&&) noexcept = default;
+AttentionPlan& AttentionPlan::operator=(AttentionPlan&&) noexcept = default;
+
+int AttentionPlan::batch_size() const { return planned(*this).summary.batch_size; }
+int AttentionPlan::num_items() const { return planned(*this).summary.num_items; }
+int AttentionPlan::num_merges() const { return planned(*this).summary.num_merges; }
+int AttentionPlan::num_workers() const { return planned(*this).spec.schedule.num_workers(); }
+
+double AttentionPlan::balance() const {
+  const AttentionPlanImpl& plan = planned(*this);
+  return plan_balance(plan.spec.schedule, plan.lengths, plan.summary,
+                      plan.layout.work_indptr.in(plan.base), plan.layout.items.in(plan.base));
+}
+
+std::string AttentionPlan::explain() const { return explain_plan(planned(*this)); }
+std::string AttentionPlan::explain_json() const { return explain_plan_json(planned(*this)); }
+
+Attention::Attention(const AttentionConfig& config, const Target& target)
+    : impl_(std::make_unique<AttentionImpl>()) {
+  impl_->config = checked_config(config);
+  impl_->target = target;
+  impl_->spec = select_attention(impl_->config, target);
+  impl_->layout = attention_layout(impl_->config, target, impl_->spec);
+}
+
+Attention::~Attention() = default;
+Attention::Attention(Attention&&) noexcept = default;
+Attention& Attention::operator=(Attention&&) noexcept = default;
+
+const AttentionConfig& Attention::config() const { return impl_->config; }
+const Target& Attention::target() const { return impl_->target; }
+size_t Attention::workspace_bytes() const { return impl_->layout.bytes; }
+
+std::string Attention::explain() const {
+  return to_string(impl_->config) + "\n" +
+         explain_selection(impl_->config, impl_->target, impl_->spec) +
+         "workspace: " + std::to_string(impl_->layout.bytes) + " bytes\n";
+}
+
+AttentionPlan Attention::create_plan(TensorView workspace) const {
+  AttentionPlan plan;
+  const size_t bytes = impl_->layout.bytes;
+  plan.impl_ = std::make_unique<AttentionPlanImpl>(
+      AttentionPlanImpl{.config = impl_->config,
+                        .target = impl_->target,
+                        .spec = impl_->spec,
+                        .layout = impl_->layout});
+  if (workspace.given()) {
+    check_tensor("workspace", workspace, DType::u8, {at_least(static_cast<int64_t>(bytes))},
+                 Device{});
+    plan.impl_->base = static_cast<char*>(workspace.data);
+    if (reinterpret_cast<uintptr_t>(workspace.data) % kWorkspaceAlign != 0) {
+      fail(ErrorKind::invalid_argument, "workspace",
+           std::to_string(kWorkspaceAlign) + "-byte alignment", "a misaligned pointer");
+    }
+  } else {
+    plan.impl_->owned = std::make_unique<char[]>(bytes + kArenaAlign);
+    const uintptr_t at = reinterpret_cast<uintptr_t>(plan.impl_->owned.get());
+    plan.impl_->base = plan.impl_->owned.get() + (kArenaAlign - at % kArenaAlign) % kArenaAlign;
+  }
+  return plan;
+}
+
+void Attention::plan(const AttentionBatch& batch, AttentionPlan& plan, const Executor&) const {
+  check_same_origin(*impl_, planned(plan));
+  schedule_attention(check_attention_batch(impl_->config, batch), *plan.impl_);
+}
+
+void Attention::run(const AttentionPlan& plan, const AttentionArgs& args,
+                    const Executor& executor) const {
+  const AttentionPlanImpl& p = planned(plan);
+  check_same_origin(*impl_, p);
+  check_attention_args(p, args);
+  if (p.summary.num_items == 0) return;
+  const AttentionParams params = bind_attention(p, args);
+  const AttentionCpuUnit& unit = attention_cpu_unit(p.spec.unit);
+  std::atomic<int>& ticket = *new (p.layout.ticket.in(p.base)) std::atomic<int>(0);
+  const int threads = std::min({p.target.num_threads, num_threads(executor),
+                                p.summary.num_items * p.spec.schedule.head_lanes});
+  parallel_for(executor, threads, [&](int thread) {
+    char* scratch = p.layout.scratch.in(p.base) + thread * p.layout.scratch_stride;
+    attention_cpu_worker(unit, p.spec, params, ticket, scratch);
+  });
+}
+
+}  // namespace weft
