@@ -43,7 +43,10 @@ struct AttentionImpl {
 };
 
 struct AttentionPlanImpl {
-  const AttentionConfig config;  // copies: a plan outlives neither, but never dangles
+  explicit AttentionPlanImpl(const AttentionImpl& from)
+      : config(from.config), target(from.target), spec(from.spec), layout(from.layout) {}
+
+  const AttentionConfig config;  // copies, so that a plan may outlive its Attention
   const Target target;
   const AttentionSpec spec;
   const AttentionLayout layout;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The public Attention and AttentionPlan: prepare, plan, run. Each verb checks, then binds, then
 // hands over; nothing is decided here.
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <new>
@@ -132,10 +133,7 @@ AttentionPlan Attention::create_plan(TensorView workspace) const {
   AttentionPlan plan;
   const size_t bytes = impl_->layout.bytes;
   plan.impl_ = std::make_unique<AttentionPlanImpl>(
-      AttentionPlanImpl{.config = impl_->config,
-                        .target = impl_->target,
-                        .spec = impl_->spec,
-                        .layout = impl_->layout});
+      AttentionPlanImpl(*impl_));
   if (workspace.given()) {
     check_tensor("workspace", workspace, DType::u8, {at_least(static_cast<int64_t>(bytes))},
                  Device{});
