@@ -11,7 +11,8 @@ from source_files import CPP, tracked_files
 COLUMNS = 100
 SPDX = "SPDX-License-Identifier: Apache-2.0"
 SUFFIXES = CPP | {".py", ".cmake", ".sh", ".toml", ".yml", ".yaml"}
-NAMES = {"CMakeLists.txt", "dev", "run", ".clang-format", ".clang-tidy", ".editorconfig", "CITATION.cff"}
+NAMES = {"CMakeLists.txt", "CITATION.cff", "dev", "run", ".clang-format", ".clang-tidy",
+         ".editorconfig"}
 MARKER = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
 
 
