@@ -13,6 +13,10 @@ function(weft_target_options target)
     # Designated initialisers leave defaulted members out on purpose, hence the one exception.
     target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Werror
                            -Wno-missing-field-initializers)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+      # gcc 12 sees an overlap inside std::string's operator+ (gcc bug 105651, fixed in 13).
+      target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
+    endif()
   endif()
   if(WEFT_BUILD_FUZZ)
     target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)

@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 LOGS = ROOT / "build" / "logs"
 TAIL_LINES = 40
+ERROR = re.compile(r"\b(fatal error|error|FAILED|undefined reference)\b:?")
 PROGRESS = re.compile(rb"\[(\d+)/(\d+)\]|^\s*(\d+)/(\d+) Test", re.M)  # ninja's, ctest's
 
 
@@ -102,7 +103,10 @@ def run(title, command, env=None, fatal=True):
         progress.end("ok")
         return 0
     progress.end(f"FAILED with exit status {status}")
-    for line in log_path.read_text(errors="replace").splitlines()[-TAIL_LINES:]:
+    lines = log_path.read_text(errors="replace").splitlines()
+    for line in [line for line in lines[:-TAIL_LINES] if ERROR.search(line)][:8]:
+        say(f"  > {line}")  # what went wrong first is often above the last lines
+    for line in lines[-TAIL_LINES:]:
         say(f"  | {line}")
     say(f"  the whole log: {log_path.relative_to(ROOT)}")
     if fatal:
