@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Callable
 
@@ -95,11 +96,8 @@ def ensure(needs):
     say("missing: " + ", ".join(need.name for need in missing))
     if os.geteuid() == 0 and shutil.which("apt-get"):
         _apt_install(packages)
-    elif missing == list(FORMAT):
-        try:
-            _venv_clang_format()
-        except StepFailed:
-            pass  # the instruction below says what to do instead
+    elif missing == list(FORMAT) and find_spec("ensurepip"):  # Debian's python3 may come without
+        _venv_clang_format()
     still = [need for need in missing if not need.found()]
     if still:
         say(f"needs {', '.join(n.name for n in still)}: "
