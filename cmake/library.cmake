@@ -67,7 +67,6 @@ function(weft_add_library name kind)
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/weft>)
   target_link_libraries(${name} PRIVATE Threads::Threads ${CMAKE_DL_LIBS})
-  target_compile_definitions(${name} PRIVATE WEFT_BUILDING)
   if(kind STREQUAL SHARED)
     target_compile_definitions(${name} PUBLIC WEFT_SHARED)
     set_target_properties(${name} PROPERTIES VERSION ${PROJECT_VERSION}

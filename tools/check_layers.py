@@ -23,7 +23,8 @@ BESIDE = {
     "tests/consumers": {"include/weft"},
 }
 PUBLIC_KERNEL_HEADER = re.compile(r"kernels/(core/\w+|\w+/(spec|params))\.h$")
-KERNEL_SYSTEM_HEADERS = {"cstdint", "cuda_fp16.h", "cuda_bf16.h", "cuda_fp8.h"}
+# NVRTC has the functions of math.h built in and no <cstdint>: both stand behind __CUDACC_RTC__.
+KERNEL_SYSTEM_HEADERS = {"cstdint", "math.h", "cuda_fp16.h", "cuda_bf16.h", "cuda_fp8.h"}
 FOREIGN = re.compile(r"^(cuda|nvrtc|cu|torch|dlpack|Python|ATen|c10)\b|^cuda")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 CATCH_ALL = re.compile(r"\bcatch\s*\(\s*\.\.\.\s*\)")
