@@ -21,10 +21,13 @@ elseif(WAY STREQUAL "pkg_config")
        ${CMAKE_CURRENT_LIST_DIR}/pkg_config/main.c ${flags} -o ${build}/consumer)
   must(${build}/consumer)
 else()
-  # -O0: what is asked is whether it builds, links and gives the right answer.
+  # -O0: what is asked is whether it builds, links and gives the right answer. One of the two ways
+  # that build weft's sources takes it as a shared library.
+  string(COMPARE EQUAL ${WAY} fetch_content shared)
   must(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/${WAY} -B ${build} -G Ninja
        -D CMAKE_BUILD_TYPE=Debug -D CMAKE_CXX_COMPILER=${CXX} -D CMAKE_C_COMPILER=${CC}
-       -D CMAKE_PREFIX_PATH=${prefix} -D WEFT_SOURCE_DIR=${WEFT_SOURCE})
+       -D CMAKE_PREFIX_PATH=${prefix} -D WEFT_SOURCE_DIR=${WEFT_SOURCE}
+       -D WEFT_SHARED=${shared})
   must(${CMAKE_COMMAND} --build ${build} --parallel 2 --target consumer)
   must(${build}/consumer)
 endif()
