@@ -53,6 +53,8 @@ struct AttentionCase {
   int split_kv = 0;
   int window_hint = -1;
 
+  int num_workers = 0;  // of the target; 0 = as it comes
+
   std::vector<Lengths> requests;
 
   int window = -1;

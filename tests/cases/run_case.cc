@@ -169,7 +169,8 @@ std::string check_case(const AttentionCase& c, uint64_t seed, double* worst) {
   const Expected expected = expect_rows(data, seed);
   const bool hashable = c.storage != Storage::huge_pages;
   const uint64_t before = hashable ? data.input_hash() : 0;
-  for (const Target& target : host_targets()) {
+  for (Target target : host_targets()) {
+    if (c.num_workers > 0) target.num_workers = c.num_workers;
     const std::string failure = check_case(c, target, data, expected, worst);
     if (!failure.empty()) return failure;
   }

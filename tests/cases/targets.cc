@@ -11,6 +11,7 @@ std::vector<Target> host_targets() {
     Target t = host;
     t.isa = static_cast<Isa>(isa);
     t.fast_bf16 = false;
+    t.num_threads = 7;
     out.push_back(t);
     if (t.isa < Isa::avx512_bf16) continue;
     t.fast_bf16 = true;

@@ -9,7 +9,7 @@
 namespace weft::cases {
 
 /// From the slowest to this host's own; where bf16 dot products exist, with and without preferring
-/// them.
+/// them. Seven threads, more than a small machine has, so that every pool gets all it offers.
 std::vector<Target> host_targets();
 
 }  // namespace weft::cases
