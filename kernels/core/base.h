@@ -20,7 +20,9 @@ using uint64_t = unsigned long long;
 #if defined(__CUDACC__)
 #define WEFT_HD __host__ __device__ __forceinline__
 #else
-#define WEFT_HD inline
+// Always inlined: a unit compiled for AVX-512 must not leave a copy that the linker then hands to
+// everyone.
+#define WEFT_HD inline __attribute__((always_inline))
 #endif
 
 namespace weft {
