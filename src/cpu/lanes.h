@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// A register of f32 lanes, as wide as the unit that includes this header is compiled for: loads
+// that widen f16 and bf16 to f32, stores that round f32 to any element type. Included only by
+// per-ISA units. Everything is in an anonymous namespace: no copy may be shared between units.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+namespace weft {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+// GCC 12 warns inside the unmasked AVX-512 intrinsics; a full mask compiles to the same code.
+constexpr uint16_t kAllLanes = 0xffff;
+#elif defined(__AVX2__)
+constexpr int kLanes = 8;
+#else
+constexpr int kLanes = 4;
+#endif
+
+using F32 [[gnu::vector_size(4 * kLanes)]] = float;
+using I32 [[gnu::vector_size(4 * kLanes)]] = int32_t;
+using U32 [[gnu::vector_size(4 * kLanes)]] = uint32_t;
+using U16 [[gnu::vector_size(2 * kLanes)]] = uint16_t;
+using U8 [[gnu::vector_size(kLanes)]] = uint8_t;
+
+// Element types in memory; f32 is float itself.
+struct F16 {
+  uint16_t bits;
+};
+struct Bf16 {
+  uint16_t bits;
+};
+struct E4m3 {
+  uint8_t bits;
+};
+struct E5m2 {
+  uint8_t bits;
+};
+
+template <class To, class From>
+inline To bits_as(const From& from) {
+  static_assert(sizeof(To) == sizeof(From));
+  To to;
+  memcpy(&to, &from, sizeof(to));
+  return to;
+}
+
+inline F32 splat(float x) { return x - F32{}; }
+inline U32 splat_bits(uint32_t x) { return x - U32{}; }
+
+template <class Bits, class T>
+inline Bits load_bits(const T* p) {
+  Bits b;
+  memcpy(&b, p, sizeof(b));
+  return b;
+}
+
+inline F32 load(const float* p) { return load_bits<F32>(p); }
+
+inline F32 load(const Bf16* p) {
+  return bits_as<F32>(__builtin_convertvector(load_bits<U16>(p), U32) << 16);
+}
+
+inline F32 load(const F16* p) {
+#if defined(__AVX512F__)
+  return bits_as<F32>(_mm512_maskz_cvtph_ps(kAllLanes, load_bits<__m256i>(p)));
+#elif defined(__AVX2__)
+  return bits_as<F32>(_mm256_cvtph_ps(load_bits<__m128i>(p)));
+#else
+  const U32 h = __builtin_convertvector(load_bits<U16>(p), U32);
+  const U32 rest = h & 0x7fff;
+  // Exponents differ by 112; a multiplication normalises subnormals as well.
+  U32 u = bits_as<U32>(bits_as<F32>(rest << 13) * 0x1p112f);
+  u = rest >= 0x7c00 ? (rest << 13) | 0x7f800000 : u;
+  return bits_as<F32>(u | (h & 0x8000) << 16);
+#endif
+}
+
+inline void store(float* p, F32 x) { memcpy(p, &x, sizeof(x)); }
+
+// Round to nearest even by adding half an ulp less one, plus the bit that becomes the last.
+inline void store(Bf16* p, F32 x) {
+  const U32 u = bits_as<U32>(x);
+  const U32 rounded = (u + 0x7fff + ((u >> 16) & 1)) >> 16;
+  const U32 b = (u & 0x7fffffff) > 0x7f800000 ? (u >> 16) | 0x40 : rounded;
+  const U16 narrow = __builtin_convertvector(b, U16);
+  memcpy(p, &narrow, sizeof(narrow));
+}
+
+inline void store(F16* p, F32 x) {
+#if defined(__AVX512F__)
+  const __m256i narrow =
+      _mm512_maskz_cvtps_ph(kAllLanes, bits_as<__m512>(x), _MM_FROUND_TO_NEAREST_INT);
+#elif defined(__AVX2__)
+  const __m128i narrow = _mm256_cvtps_ph(bits_as<__m256>(x), _MM_FROUND_TO_NEAREST_INT);
+#else
+  const U32 u = bits_as<U32>(x);
+  const U32 a = u & 0x7fffffff;
+  // Subnormal results: 0.5f has the ulp 2^-24, so the addition rounds to it.
+  const U32 small = bits_as<U32>(bits_as<F32>(a) + 0.5f) - 0x3f000000;
+  const U32 normal = ((a + 0xfff + ((a >> 13) & 1)) >> 13) - (112 << 10);
+  const U32 special = a > 0x7f800000 ? ((a >> 13) & 0x3ff) | 0x7e00 : splat_bits(0x7c00);
+  const U32 h = a >= 0x47800000 ? special : a < 0x38800000 ? small : normal;
+  const U16 narrow = __builtin_convertvector(h | ((u >> 16) & 0x8000), U16);
+#endif
+  memcpy(p, &narrow, sizeof(narrow));
+}
+
+// FP8 with `mantissa` bits and largest magnitude `max`: rounds to nearest even, saturates
+// (infinities too), and turns every NaN into 0x7f with its sign.
+template <int mantissa, int bias>
+inline U8 to_fp8(F32 x, float max, float subnormal_one) {
+  constexpr int kDrop = 23 - mantissa;
+  const U32 u = bits_as<U32>(x);
+  const U32 a = u & 0x7fffffff;
+  F32 f = bits_as<F32>(a);
+  f = f > max ? splat(max) : f;
+  const U32 c = bits_as<U32>(f);
+  // `subnormal_one` has the ulp of the smallest subnormal, so the addition rounds to it.
+  const U32 small = bits_as<U32>(f + subnormal_one) - bits_as<uint32_t>(subnormal_one);
+  const U32 normal =
+      ((c + ((1u << (kDrop - 1)) - 1) + ((c >> kDrop) & 1)) >> kDrop) - ((127 - bias) << mantissa);
+  const U32 finite = c < (128u - bias) << 23 ? small : normal;
+  const U32 code = a > 0x7f800000 ? splat_bits(0x7f) : finite;
+  return __builtin_convertvector(code | ((u >> 24) & 0x80), U8);
+}
+
+inline void store(E4m3* p, F32 x) {
+  const U8 b = to_fp8<3, 7>(x, 448.0f, 0x1p14f);
+  memcpy(p, &b, sizeof(b));
+}
+
+inline void store(E5m2* p, F32 x) {
+  const U8 b = to_fp8<2, 15>(x, 57344.0f, 0x1p7f);
+  memcpy(p, &b, sizeof(b));
+}
+
+/// The first n lanes; the others are 0. REQUIRES: 0 <= n <= kLanes.
+template <class T>
+inline F32 load_n(const T* p, int n) {
+  T padded[kLanes] = {};
+  memcpy(padded, p, static_cast<size_t>(n) * sizeof(T));
+  return load(padded);
+}
+
+template <class T>
+inline void store_n(T* p, F32 x, int n) {
+  T padded[kLanes];
+  store(padded, x);
+  memcpy(p, padded, static_cast<size_t>(n) * sizeof(T));
+}
+
+}  // namespace
+}  // namespace weft

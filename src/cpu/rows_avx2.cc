@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+// The row kernels for AVX2 with FMA and F16C: 8 lanes.
+#include "src/cpu/rows_unit.h"
+
+namespace weft {
+
+extern const RowTable kRowTableAvx2;
+const RowTable kRowTableAvx2 = make_table();
+
+}  // namespace weft

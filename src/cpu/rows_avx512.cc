@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+// The row kernels for AVX-512 F, BW, DQ, VL: 16 lanes.
+#include "src/cpu/rows_unit.h"
+
+namespace weft {
+
+extern const RowTable kRowTableAvx512;
+const RowTable kRowTableAvx512 = make_table();
+
+}  // namespace weft

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// The body of the row kernels, compiled once per ISA by rows_<isa>.cc. Anonymous namespace, no
+// standard containers: see lanes.h.
+#pragma once
+
+#include <type_traits>
+
+#include "src/cpu/lanes_math.h"
+#include "src/cpu/rows.h"
+
+namespace weft {
+namespace {
+
+template <class In, class Out>
+inline void convert(const In* in, Out* out, int n, float scale) {
+  int i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(out + i, load(in + i) * scale);
+  if (i < n) store_n(out + i, load_n(in + i, n - i) * scale, n - i);
+}
+
+// Both halves are read before either is written, so that `out` may be `in`.
+template <class In, class Out>
+inline void rotate_neox(const In* in, Out* out, int dim, Rotation w, float scale) {
+  const int half = dim / 2;
+  int i = 0;
+  for (; i + kLanes <= half; i += kLanes) {
+    const F32 a = load(in + i), b = load(in + half + i);
+    const F32 c = load(w.cos + i), s = load(w.sin + i);
+    store(out + i, (a * c - b * s) * scale);
+    store(out + half + i, (b * c + a * s) * scale);
+  }
+  if (i == half) return;
+  const int n = half - i;
+  const F32 a = load_n(in + i, n), b = load_n(in + half + i, n);
+  const F32 c = load_n(w.cos + i, n), s = load_n(w.sin + i, n);
+  store_n(out + i, (a * c - b * s) * scale, n);
+  store_n(out + half + i, (b * c + a * s) * scale, n);
+}
+
+inline F32 swap_neighbours(F32 x) {
+#if defined(__AVX512F__)
+  return bits_as<F32>(_mm512_maskz_permute_ps(kAllLanes, bits_as<__m512>(x), 0xb1));
+#elif defined(__AVX2__)
+  return bits_as<F32>(_mm256_permute_ps(bits_as<__m256>(x), 0xb1));
+#else
+  return __builtin_shufflevector(x, x, 1, 0, 3, 2);
+#endif
+}
+
+template <class In, class Out>
+inline void rotate_interleaved(const In* in, Out* out, int dim, Rotation w, float scale) {
+  int i = 0;
+  for (; i + kLanes <= dim; i += kLanes) {
+    const F32 x = load(in + i);
+    store(out + i, (x * load(w.cos + i) + swap_neighbours(x) * load(w.sin + i)) * scale);
+  }
+  if (i == dim) return;
+  const int n = dim - i;
+  const F32 x = load_n(in + i, n);
+  const F32 c = load_n(w.cos + i, n), s = load_n(w.sin + i, n);
+  store_n(out + i, (x * c + swap_neighbours(x) * s) * scale, n);
+}
+
+template <class In, class Out, RopeMode mode>
+void row_kernel(const RowHeads& row) {
+  const char* in_bytes = static_cast<const char*>(row.in);
+  char* out_bytes = static_cast<char*>(row.out);
+  const int dim = mode == RopeMode::none ? 0 : row.rotated_dim;
+  const int rest = row.head_dim - dim;
+  for (int h = 0; h < row.num_heads; ++h) {
+    const In* in = reinterpret_cast<const In*>(in_bytes + h * row.in_stride);
+    Out* out = reinterpret_cast<Out*>(out_bytes + h * row.out_stride);
+    const float scale = row.scales == nullptr ? row.scale : row.scale / row.scales[h];
+    if constexpr (mode == RopeMode::neox) rotate_neox(in, out, dim, row.rotation, scale);
+    if constexpr (mode == RopeMode::interleaved) {
+      rotate_interleaved(in, out, dim, row.rotation, scale);
+    }
+    if constexpr (std::is_same_v<In, Out>) {
+      // The same type and no scale: the bits themselves, NaN payloads included.
+      if (scale == 1.0f) {
+        if (rest > 0 && row.in != row.out) {
+          memcpy(out + dim, in + dim, static_cast<size_t>(rest) * sizeof(In));
+        }
+        continue;
+      }
+    }
+    convert(in + dim, out + dim, rest, scale);
+  }
+}
+
+void interleave(const float* cos_sin, int dim, float* cos, float* sin) {
+  const int half = dim / 2;
+  for (int i = 0; i < half; ++i) {
+    cos[2 * i] = cos[2 * i + 1] = cos_sin[i];
+    sin[2 * i + 1] = cos_sin[half + i];
+    sin[2 * i] = -cos_sin[half + i];
+  }
+}
+
+void cos_sin(RopeMode mode, const uint64_t* turns, int dim, int64_t position, float* cos,
+             float* sin) {
+  const int half = dim / 2;
+  uint32_t angles[kMaxRopeDim / 2 + kLanes];
+  for (int i = 0; i < half; ++i) angles[i] = rope_angle(turns[i], position);
+  for (int i = half; i % kLanes != 0; ++i) angles[i] = 0;
+  float both[kMaxRopeDim + kLanes];
+  float* cos_out = mode == RopeMode::interleaved ? both : cos;
+  float* sin_out = mode == RopeMode::interleaved ? both + half : sin;
+  for (int i = 0; i < half; i += kLanes) {
+    const CosSinLanes w = cos_sin_lanes(load_bits<U32>(angles + i));
+    const int n = half - i < kLanes ? half - i : kLanes;
+    store_n(cos_out + i, w.cos, n);
+    store_n(sin_out + i, w.sin, n);
+  }
+  if (mode == RopeMode::interleaved) interleave(both, dim, cos, sin);
+}
+
+template <class In, class Out>
+constexpr void fill(RowKernel (&modes)[3]) {
+  modes[0] = row_kernel<In, Out, RopeMode::none>;
+  modes[1] = row_kernel<In, Out, RopeMode::neox>;
+  modes[2] = row_kernel<In, Out, RopeMode::interleaved>;
+}
+
+template <class In>
+constexpr void fill(RowKernel (&outs)[5][3]) {
+  fill<In, float>(outs[0]);
+  fill<In, F16>(outs[1]);
+  fill<In, Bf16>(outs[2]);
+  fill<In, E4m3>(outs[3]);
+  fill<In, E5m2>(outs[4]);
+}
+
+constexpr RowTable make_table() {
+  RowTable table = {cos_sin, interleave, {}};
+  fill<float>(table.kernels[0]);
+  fill<F16>(table.kernels[1]);
+  fill<Bf16>(table.kernels[2]);
+  return table;
+}
+
+}  // namespace
+}  // namespace weft
