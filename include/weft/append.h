@@ -3,6 +3,7 @@
 // RoPE), rotating q on the way, and quantising to the cache's dtype.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "kernels/core/variant.h"
@@ -13,16 +14,16 @@
 namespace weft {
 
 struct AppendConfig {
-  DType dtype = DType::bf16;      // of k, v and q: f32, f16, bf16
-  DType dtype_kv = DType::none;   // of the cache: f32, f16, bf16, e4m3, e5m2; none = dtype
+  DType dtype = DType::bf16;     // of k, v and q: f32, f16, bf16
+  DType dtype_kv = DType::none;  // of the cache: f32, f16, bf16, e4m3, e5m2; none = dtype
   int num_kv_heads = 0;
   int num_qo_heads = 0;  // > 0 only when q is rotated in the same call
   int head_dim_qk = 0;
   int head_dim_vo = 0;  // 0 = head_dim_qk
   int page_size = 0;    // >= 1
   KvLayout kv_layout = KvLayout::nhd;
-  Rope rope;             // mode none: k is copied as it is
-  bool checked = true;   // read and check every index before anything is written
+  Rope rope;            // mode none: k is copied as it is
+  bool checked = true;  // read and check every index before anything is written
 
   bool operator==(const AppendConfig&) const = default;
 };
@@ -30,36 +31,50 @@ struct AppendConfig {
 std::string to_string(const AppendConfig& config);
 
 /// Token t goes to request batch_indices[t], position positions[t] of its KV:
-/// page kv_indices[kv_indptr[r] + position / page_size], row position % page_size.
+/// page kv_indices[kv_indptr[r] + position / page_size], row position % page_size. No two tokens
+/// may go to the same place. Division by a scale is a multiplication by 1 / scale in f32.
 struct AppendArgs {
-  TensorView k;              // [nnz, num_kv_heads, head_dim_qk]
-  TensorView v;              // [nnz, num_kv_heads, head_dim_vo]
-  TensorView batch_indices;  // i32 [nnz]
-  TensorView positions;      // i32 [nnz]
-  TensorView kv_indptr;      // i32 [batch_size + 1], in pages
-  TensorView kv_indices;     // i32 [>= kv_indptr[-1]]
-  TensorView k_cache;        // out, as AttentionArgs::k
-  TensorView v_cache;        // out, as AttentionArgs::v
-  float k_scale = 1.0f;      // the cache stores k / k_scale
-  float v_scale = 1.0f;      // the cache stores v / v_scale
-  TensorView q;              // optional [nnz, num_qo_heads, head_dim_qk]: rotated by positions
-  TensorView q_out;          // out with q; may be q itself
+  TensorView k;               // [nnz, num_kv_heads, head_dim_qk]
+  TensorView v;               // [nnz, num_kv_heads, head_dim_vo]
+  TensorView batch_indices;   // i32 [nnz]
+  TensorView positions;       // i32 [nnz]
+  TensorView kv_indptr;       // i32 [batch_size + 1], in pages
+  TensorView kv_indices;      // i32 [>= kv_indptr[-1]]
+  TensorView k_cache;         // out, as AttentionArgs::k
+  TensorView v_cache;         // out, as AttentionArgs::v
+  float k_scale = 1.0f;       // the cache stores k / k_scale
+  float v_scale = 1.0f;       // the cache stores v / v_scale
+  TensorView k_scales;        // optional f32 [num_kv_heads]: multiplies k_scale per head
+  TensorView v_scales;        // optional f32 [num_kv_heads]: multiplies v_scale per head
+  TensorView q;               // [nnz, num_qo_heads, head_dim_qk] when num_qo_heads > 0: is rotated
+  TensorView q_out;           // out with q; may be q itself
+  TensorView rope_positions;  // optional i32 or i64 [nnz]: angles, where they differ from positions
+  TensorView cos_sin_cache;  // optional f32 [max_position, rope.dim]: cos in the first half, sin in
+                             // the second; replaces theta and scaling
 };
 
-/// One per (config, target); immutable, thread-safe.
+namespace detail {
+struct AppendImpl;
+}  // namespace detail
+
+/// One per (config, target); immutable, thread-safe, cheap to copy.
 class Append {
  public:
+  /// Throws Error(invalid_argument) naming the field that is wrong, Error(unsupported) when this
+  /// target cannot run the config.
   explicit Append(const AppendConfig& config, const Target& target = Target::host());
-  const AppendConfig& config() const { return config_; }
+  /// The config with its defaults filled in.
+  const AppendConfig& config() const;
+  /// Which unit was chosen and why.
   std::string explain() const;
-  /// Writes the tokens. Values outside the range of an FP8 cache saturate. Throws
-  /// Error(invalid_argument) before anything is written: wrong tensors always, indices out of range
-  /// when config.checked.
+  /// Writes the tokens. Rounds to nearest even; in an FP8 cache values beyond its range saturate,
+  /// infinities too, and NaN stays NaN. Throws Error(invalid_argument) before anything is written:
+  /// wrong tensors always (q_out may be q; no other argument may overlap an output), indices out of
+  /// range when config.checked. Allocates nothing, takes no lock.
   void run(const AppendArgs& args, const Executor& executor = {}) const;
 
  private:
-  AppendConfig config_;
-  Target target_;
+  std::shared_ptr<const detail::AppendImpl> impl_;
 };
 
 /// For `nnz = append_indptr[-1]` new tokens that end each request's KV: writes batch index and

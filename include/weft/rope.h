@@ -4,6 +4,7 @@
 // Source: Su et al., RoFormer, 2021; Llama 3.1 frequency scaling.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "kernels/core/variant.h"
@@ -18,7 +19,8 @@ struct RopeConfig {
   int num_qo_heads = 0;
   int num_kv_heads = 0;  // 0 = no k
   int head_dim = 0;
-  Rope rope;  // mode neox or interleaved
+  Rope rope;            // mode neox or interleaved
+  bool checked = true;  // read and check every position before anything is written
 
   bool operator==(const RopeConfig&) const = default;
 };
@@ -26,7 +28,9 @@ struct RopeConfig {
 std::string to_string(const RopeConfig& config);
 
 /// Positions are given in exactly one of two ways: `positions`, or `indptr` with `offsets` (token t
-/// of request r, with indptr[r] <= t < indptr[r+1], sits at offsets[r] + t - indptr[r]).
+/// of request r, with indptr[r] <= t < indptr[r+1], sits at offsets[r] + t - indptr[r]). They lie
+/// in [0, 2^31), below max_position with a cache; angles are exact to f32 over all of that range.
+/// Elements of a head beyond rope.dim are copied.
 struct RopeArgs {
   TensorView q;              // [nnz, num_qo_heads, head_dim]
   TensorView k;              // [nnz, num_kv_heads, head_dim]; absent when num_kv_heads = 0
@@ -39,17 +43,27 @@ struct RopeArgs {
                              // second; replaces theta and scaling
 };
 
-/// One per (config, target); immutable, thread-safe.
+namespace detail {
+struct RopeImpl;
+}  // namespace detail
+
+/// One per (config, target); immutable, thread-safe, cheap to copy.
 class RopeOp {
  public:
+  /// Throws Error(invalid_argument) naming the field that is wrong, Error(unsupported) when this
+  /// target cannot run the config.
   explicit RopeOp(const RopeConfig& config, const Target& target = Target::host());
-  const RopeConfig& config() const { return config_; }
+  /// The config with its defaults filled in.
+  const RopeConfig& config() const;
+  /// Which unit was chosen and why.
   std::string explain() const;
+  /// Rotates q, and k when the config has one. Throws Error(invalid_argument) before anything is
+  /// written: wrong tensors always (an output may be its own input, and may not overlap any other
+  /// argument), positions out of range when config.checked. Allocates nothing, takes no lock.
   void run(const RopeArgs& args, const Executor& executor = {}) const;
 
  private:
-  RopeConfig config_;
-  Target target_;
+  std::shared_ptr<const detail::RopeImpl> impl_;
 };
 
 }  // namespace weft

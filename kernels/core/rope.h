@@ -7,10 +7,6 @@
 // error is position * 2^-65 turns, below what the float64 definition itself resolves.
 #pragma once
 
-#if !defined(__CUDACC_RTC__)
-#include <math.h>
-#endif
-
 #include "kernels/core/base.h"
 #include "kernels/core/variant.h"
 
@@ -23,6 +19,23 @@ inline constexpr int kMaxRopeDim = 1024;
 inline constexpr int64_t kMaxRopePosition = 0x7fffffff;
 
 inline constexpr double kTwoPi = 6.283185307179586476925286766559;
+
+// Host and device compilers each know these two without a header.
+WEFT_HD double rope_power(double base, double exponent) {
+#if defined(__CUDACC__)
+  return pow(base, exponent);
+#else
+  return __builtin_pow(base, exponent);
+#endif
+}
+
+WEFT_HD double rope_floor(double x) {
+#if defined(__CUDACC__)
+  return floor(x);
+#else
+  return __builtin_floor(x);
+#endif
+}
 
 /// Rotated leading elements of a head.
 WEFT_HD constexpr int rope_dim(const Rope& rope, int head_dim) {
@@ -44,7 +57,7 @@ WEFT_HD constexpr RopePair rope_pair(RopeMode mode, int dim, int i) {
 /// old_context_len / wavelength. Double precision and a pow: for making tables, not for inner
 /// loops.
 WEFT_HD double rope_frequency(const Rope& rope, int dim, int i) {
-  const double frequency = pow(double(rope.theta), -2.0 * i / dim);
+  const double frequency = rope_power(double(rope.theta), -2.0 * i / dim);
   if (!rope.llama31) return frequency / rope.scale;
   const double low = rope.low_freq_factor;
   const double waves = rope.old_context_len * frequency / kTwoPi;  // in the original context
@@ -56,8 +69,8 @@ WEFT_HD double rope_frequency(const Rope& rope, int dim, int i) {
 /// positions are integers.
 WEFT_HD uint64_t rope_turns(const Rope& rope, int dim, int i) {
   const double turns = rope_frequency(rope, dim, i) / kTwoPi;
-  const double high = (turns - floor(turns)) * 4294967296.0;  // exact: scaling by 2^32
-  const double whole = floor(high);
+  const double high = (turns - rope_floor(turns)) * 4294967296.0;  // exact: scaling by 2^32
+  const double whole = rope_floor(high);
   return (uint64_t(whole) << 32) + uint64_t((high - whole) * 4294967296.0);
 }
 

@@ -35,4 +35,9 @@ RowUnit row_unit(const Target& target) {
   return RowUnit::cpu_scalar;
 }
 
+std::string explain_row_unit(RowUnit unit, const Target& target) {
+  return std::string("unit: ") + name_of(unit) +
+         ", the widest that target.isa = " + name_of(target.isa) + " allows; f32 arithmetic\n";
+}
+
 }  // namespace weft

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "kernels/core/dtype.h"
 #include "kernels/core/unit.h"
@@ -56,5 +57,8 @@ const RowTable& row_table(RowUnit unit);
 /// The widest unit within target.isa. Throws Error(unsupported) when `target` is not a CPU, or
 /// allows instructions that this machine lacks.
 RowUnit row_unit(const Target& target);
+
+/// One line: which unit, and why.
+std::string explain_row_unit(RowUnit unit, const Target& target);
 
 }  // namespace weft

@@ -5,6 +5,6 @@
 namespace weft {
 
 extern const RowTable kRowTableAvx2;
-const RowTable kRowTableAvx2 = make_table();
+constinit const RowTable kRowTableAvx2 = make_table();
 
 }  // namespace weft

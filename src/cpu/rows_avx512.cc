@@ -5,6 +5,6 @@
 namespace weft {
 
 extern const RowTable kRowTableAvx512;
-const RowTable kRowTableAvx512 = make_table();
+constinit const RowTable kRowTableAvx512 = make_table();
 
 }  // namespace weft

@@ -5,6 +5,6 @@
 namespace weft {
 
 extern const RowTable kRowTableScalar;
-const RowTable kRowTableScalar = make_table();
+constinit const RowTable kRowTableScalar = make_table();
 
 }  // namespace weft

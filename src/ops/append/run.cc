@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// The public Append: check, bind, hand over. Nothing is decided here.
+#include "src/ops/append/rooms.h"
+
+namespace weft {
+namespace {
+
+const int32_t* ints(const TensorView& tensor) { return static_cast<const int32_t*>(tensor.data); }
+const float* floats(const TensorView& tensor) { return static_cast<const float*>(tensor.data); }
+
+void bind_tensors(const AppendArgs& args, KvLayout layout, AppendParams& p) {
+  const int token = layout == KvLayout::nhd ? 1 : 2;
+  const int head = 3 - token;
+  p.k = args.k.data, p.v = args.v.data, p.q = args.q.data;
+  p.k_cache = args.k_cache.data, p.v_cache = args.v_cache.data, p.q_out = args.q_out.data;
+  p.k_stride_token = args.k.strides[0], p.k_stride_head = args.k.strides[1];
+  p.v_stride_token = args.v.strides[0], p.v_stride_head = args.v.strides[1];
+  p.q_stride_token = args.q.strides[0], p.q_stride_head = args.q.strides[1];
+  p.q_out_stride_token = args.q_out.strides[0], p.q_out_stride_head = args.q_out.strides[1];
+  p.k_cache_stride_page = args.k_cache.strides[0];
+  p.k_cache_stride_token = args.k_cache.strides[token];
+  p.k_cache_stride_head = args.k_cache.strides[head];
+  p.v_cache_stride_page = args.v_cache.strides[0];
+  p.v_cache_stride_token = args.v_cache.strides[token];
+  p.v_cache_stride_head = args.v_cache.strides[head];
+  p.nnz = args.k.shape[0];
+}
+
+AppendParams bind_append(const detail::AppendImpl& impl, const AppendArgs& args) {
+  AppendParams p{};
+  bind_tensors(args, impl.config.kv_layout, p);
+  p.batch_indices = ints(args.batch_indices), p.positions = ints(args.positions);
+  p.kv_indptr = ints(args.kv_indptr), p.kv_indices = ints(args.kv_indices);
+  p.k_scale = 1.0f / args.k_scale, p.v_scale = 1.0f / args.v_scale;
+  p.k_scales = floats(args.k_scales), p.v_scales = floats(args.v_scales);
+  if (args.rope_positions.dtype == DType::i32) p.rope_positions_i32 = ints(args.rope_positions);
+  if (args.rope_positions.dtype == DType::i64) {
+    p.rope_positions_i64 = static_cast<const int64_t*>(args.rope_positions.data);
+  }
+  p.cos_sin_cache = floats(args.cos_sin_cache);
+  p.cache_stride = args.cos_sin_cache.strides[0];
+  p.turns = impl.turns.turns;
+  return p;
+}
+
+}  // namespace
+
+Append::Append(const AppendConfig& config, const Target& target) {
+  auto impl = std::make_shared<detail::AppendImpl>();
+  impl->config = checked_config(config);
+  impl->target = target;
+  impl->spec = select_append(impl->config, target);
+  impl->turns = make_turns(impl->config.rope);
+  impl_ = std::move(impl);
+}
+
+const AppendConfig& Append::config() const { return impl_->config; }
+
+std::string Append::explain() const {
+  const AppendConfig& c = impl_->config;
+  std::string text = to_string(c) + "\n" + explain_row_unit(impl_->spec.unit, impl_->target);
+  if (c.rope.mode != RopeMode::none) {
+    text += "angles: frequencies as 64-bit fractions of a turn, or the caller's cos_sin_cache\n";
+  }
+  return text +
+         (c.checked ? "indices: read and checked before the first write\n" : "indices: trusted\n");
+}
+
+void Append::run(const AppendArgs& args, const Executor& executor) const {
+  check_append_args(impl_->config, args);
+  if (args.k.shape[0] == 0) return;
+  run_append_cpu(impl_->spec, bind_append(*impl_, args), executor);
+}
+
+}  // namespace weft

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Config + Target -> AppendSpec: what is supported, and by which unit.
+#include "src/base/check.h"
+#include "src/base/check_rope.h"
+#include "src/cpu/rows.h"
+#include "src/ops/append/rooms.h"
+
+namespace weft {
+namespace {
+
+constexpr int kMaxHeads = 1 << 16;
+constexpr int kMaxHeadDim = 1 << 16;
+constexpr int kMaxPageSize = 1 << 24;
+
+}  // namespace
+
+std::string to_string(const AppendConfig& c) {
+  const DType dtype_kv = c.dtype_kv == DType::none ? c.dtype : c.dtype_kv;
+  std::string text = std::string("append ") + name_of(c.dtype) + " into " + name_of(dtype_kv) +
+                     ", kv heads " + std::to_string(c.num_kv_heads) + ", head_dim " +
+                     std::to_string(c.head_dim_qk);
+  if (c.head_dim_vo != 0 && c.head_dim_vo != c.head_dim_qk) {
+    text += "/" + std::to_string(c.head_dim_vo);
+  }
+  text += ", page_size " + std::to_string(c.page_size) + " " + name_of(c.kv_layout) + ", " +
+          describe(c.rope);
+  if (c.num_qo_heads > 0) text += ", q heads " + std::to_string(c.num_qo_heads);
+  return text + (c.checked ? ", checked" : "");
+}
+
+AppendConfig checked_config(AppendConfig config) {
+  if (config.dtype != DType::f32 && !is_float16(config.dtype)) {
+    fail(ErrorKind::invalid_argument, "dtype", "f32, f16 or bf16", name_of(config.dtype));
+  }
+  if (config.dtype_kv == DType::none) config.dtype_kv = config.dtype;
+  if (!is_float(config.dtype_kv)) {
+    fail(ErrorKind::invalid_argument, "dtype_kv", "f32, f16, bf16, e4m3 or e5m2",
+         name_of(config.dtype_kv));
+  }
+  check_range("num_kv_heads", config.num_kv_heads, 1, kMaxHeads);
+  check_range("num_qo_heads", config.num_qo_heads, 0, kMaxHeads);
+  check_range("head_dim_qk", config.head_dim_qk, 1, kMaxHeadDim);
+  if (config.head_dim_vo == 0) config.head_dim_vo = config.head_dim_qk;
+  check_range("head_dim_vo", config.head_dim_vo, 1, kMaxHeadDim);
+  check_range("page_size", config.page_size, 1, kMaxPageSize);
+  check_range("kv_layout", static_cast<int>(config.kv_layout), static_cast<int>(KvLayout::nhd),
+              static_cast<int>(KvLayout::hnd));
+  config.rope = checked_rope(config.rope, config.head_dim_qk);
+  if (config.num_qo_heads > 0 && config.rope.mode == RopeMode::none) {
+    fail(ErrorKind::invalid_argument, "num_qo_heads", "0 without a rope: q would not change",
+         std::to_string(config.num_qo_heads));
+  }
+  return config;
+}
+
+AppendSpec select_append(const AppendConfig& config, const Target& target) {
+  return {.unit = row_unit(target),
+          .dtype = config.dtype,
+          .dtype_kv = config.dtype_kv,
+          .num_kv_heads = config.num_kv_heads,
+          .num_qo_heads = config.num_qo_heads,
+          .head_dim_qk = config.head_dim_qk,
+          .head_dim_vo = config.head_dim_vo,
+          .page_size = config.page_size,
+          .rope = config.rope};
+}
+
+}  // namespace weft

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// The body of the merge kernels, compiled once per ISA by cpu_<isa>.cc. Lanes run over heads for
+// the weights and over head_dim for the sums. Anonymous namespace, no standard containers: lanes.h.
+#pragma once
+
+#include "src/cpu/lanes_math.h"
+#include "src/ops/merge/rooms.h"
+#include "src/ops/merge/unit.h"
+
+namespace weft {
+namespace {
+
+// States whose weights are held at a time: 2 KiB with 16 lanes, and no second pass for a usual
+// merge.
+constexpr int kChunk = 32;
+constexpr float kInfinity = __builtin_inff();
+constexpr float kLeftOut = -1.0f;  // a weight is never negative
+
+// Up to kLanes neighbouring heads of a row.
+struct HeadBlock {
+  int begin;
+  int count;
+};
+
+// What is common to all weights of a head: w_s = exp2((lse_s - top) * to_base2) * inverse.
+struct Totals {
+  F32 top, inverse, lse;
+};
+
+inline F32 lse_of(const MergeRow& row, int state, HeadBlock heads) {
+  const float* lse =
+      state == 0 ? row.lse_first : row.lse_rest + (state - 1) * row.lse_rest_stride_state;
+  return heads.count == kLanes ? load(lse + heads.begin) : load_n(lse + heads.begin, heads.count);
+}
+
+// NaN loses every comparison, so it never is the top; it enters the sum, and with it everything.
+inline Totals totals(const MergeRow& row, HeadBlock heads) {
+  F32 top = splat(-kInfinity);
+  for (int s = 0; s < row.num_states; ++s) {
+    const F32 lse = lse_of(row, s, heads);
+    top = lse > top ? lse : top;
+  }
+  top = top == -kInfinity ? F32{} : top;
+  F32 sum = {};
+  for (int s = 0; s < row.num_states; ++s) {
+    sum += exp2_lanes((lse_of(row, s, heads) - top) * row.to_base2);
+  }
+  const F32 merged = top + log2_lanes(sum) / row.to_base2;
+  return {top, 1.0f / sum, sum == 0.0f ? splat(-kInfinity) : merged};
+}
+
+inline void weigh(const MergeRow& row, HeadBlock heads, const Totals& t, int begin, int end,
+                  float* weights) {
+  for (int s = begin; s < end; ++s) {
+    const F32 lse = lse_of(row, s, heads);
+    const F32 w = exp2_lanes((lse - t.top) * row.to_base2) * t.inverse;
+    store(weights + (s - begin) * kLanes, lse == -kInfinity ? splat(kLeftOut) : w);
+  }
+}
+
+// States [begin, end) of one head. Partial sums cross chunks through `sums`.
+struct Fold {
+  const MergeRow* row;
+  int head;
+  int begin, end;
+  const float* weights;  // of this head: [end - begin], kLanes apart
+  float* sums;           // [head_dim]
+};
+
+template <class In>
+inline const In* state_of(const Fold& f, int state) {
+  const MergeRow& row = *f.row;
+  const char* at = state == 0 ? row.o_first + f.head * row.o_first_stride_head
+                              : row.o_rest + (state - 1) * row.o_rest_stride_state +
+                                    f.head * row.o_rest_stride_head;
+  return reinterpret_cast<const In*>(at);
+}
+
+template <bool kPartial, class T>
+inline F32 take(const T* p, int n) {
+  if constexpr (kPartial) return load_n(p, n);
+  return load(p);
+}
+
+template <bool kPartial, class T>
+inline void put(T* p, F32 x, int n) {
+  if constexpr (kPartial) return store_n(p, x, n);
+  return store(p, x);
+}
+
+// kVectors registers of the head from element d; with kPartial the last `n` lanes of a head.
+template <class In, class Out, int kVectors, bool kPartial>
+inline void fold(const Fold& f, int d, int n) {
+  F32 sum[kVectors] = {};
+  for (int i = 0; i < kVectors && f.begin > 0; ++i) {
+    sum[i] = take<kPartial>(f.sums + d + i * kLanes, n);
+  }
+  for (int s = f.begin; s < f.end; ++s) {
+    const float w = f.weights[(s - f.begin) * kLanes];
+    if (w == kLeftOut) continue;
+    const In* o = state_of<In>(f, s) + d;
+    for (int i = 0; i < kVectors; ++i) sum[i] += w * take<kPartial>(o + i * kLanes, n);
+  }
+  if (f.end < f.row->num_states) {
+    for (int i = 0; i < kVectors; ++i) put<kPartial>(f.sums + d + i * kLanes, sum[i], n);
+    return;
+  }
+  Out* out = reinterpret_cast<Out*>(f.row->o + f.head * f.row->o_stride_head) + d;
+  for (int i = 0; i < kVectors; ++i) put<kPartial>(out + i * kLanes, sum[i], n);
+}
+
+template <class In, class Out>
+inline void fold_head(const Fold& f) {
+  const int head_dim = f.row->head_dim;
+  int d = 0;
+  for (; d + 4 * kLanes <= head_dim; d += 4 * kLanes) fold<In, Out, 4, false>(f, d, kLanes);
+  for (; d + kLanes <= head_dim; d += kLanes) fold<In, Out, 1, false>(f, d, kLanes);
+  if (d < head_dim) fold<In, Out, 1, true>(f, d, head_dim - d);
+}
+
+template <class In, class Out>
+inline void merge_block(const MergeRow& row, HeadBlock heads) {
+  const Totals t = totals(row, heads);
+  float weights[kChunk * kLanes];
+  float sums[kMaxMergeHeadDim];
+  const bool one_chunk = row.num_states <= kChunk;
+  if (one_chunk) weigh(row, heads, t, 0, row.num_states, weights);
+  for (int i = 0; i < heads.count; ++i) {
+    int begin = 0;
+    do {  // once with no state at all: it writes the zeros
+      const int end = one_chunk ? row.num_states : min_of(begin + kChunk, row.num_states);
+      if (!one_chunk) weigh(row, heads, t, begin, end, weights);
+      fold_head<In, Out>({&row, heads.begin + i, begin, end, weights + i, sums});
+      begin = end;
+    } while (begin < row.num_states);
+  }
+  // Last: it may be the memory of lse_first or lse_rest.
+  if (row.lse != nullptr) store_n(row.lse + heads.begin, t.lse, heads.count);
+}
+
+template <class In, class Out>
+void merge_row(const MergeRow& row) {
+  for (int h = 0; h < row.num_heads; h += kLanes) {
+    merge_block<In, Out>(row, {h, min_of(kLanes, row.num_heads - h)});
+  }
+}
+
+template <class In>
+constexpr void fill(MergeKernel (&outs)[3]) {
+  outs[0] = merge_row<In, float>;
+  outs[1] = merge_row<In, F16>;
+  outs[2] = merge_row<In, Bf16>;
+}
+
+constexpr MergeTable make_table() {
+  MergeTable table = {};
+  fill<float>(table.kernels[0]);
+  fill<F16>(table.kernels[1]);
+  fill<Bf16>(table.kernels[2]);
+  return table;
+}
+
+}  // namespace
+}  // namespace weft

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// The public Merge: check, bind, hand over. Nothing is decided here.
+#include "src/cpu/rows.h"
+#include "src/ops/merge/rooms.h"
+
+namespace weft {
+namespace {
+
+const float* floats(const TensorView& tensor) { return static_cast<const float*>(tensor.data); }
+
+void bind_outputs(const TensorView& o, const TensorView& lse, MergeParams& p) {
+  p.o = o.data;
+  p.o_stride_row = o.strides[0], p.o_stride_head = o.strides[1];
+  p.lse = static_cast<float*>(lse.data);
+  p.lse_stride_row = lse.strides[0];
+}
+
+MergeParams bind_merge(const MergeSpec& spec, const MergeArgs& args) {
+  const TensorView &o = args.o_in, &lse = args.lse_in;
+  MergeParams p{};
+  p.n = o.shape[0];
+  p.num_states = static_cast<int32_t>(o.shape[1]);
+  bind_outputs(args.o, args.lse, p);
+  if (p.num_states == 0) return p;
+  p.o_first = o.data, p.lse_first = floats(lse);
+  p.o_first_stride_row = o.strides[0], p.o_first_stride_head = o.strides[2];
+  p.lse_first_stride_row = lse.strides[0];
+  if (p.num_states == 1) return p;
+  p.o_rest = static_cast<const char*>(o.data) + o.strides[1] * size_of(spec.dtype);
+  p.o_rest_stride_row = o.strides[0], p.o_rest_stride_head = o.strides[2];
+  p.o_rest_stride_state = o.strides[1];
+  p.lse_rest = p.lse_first + lse.strides[1];
+  p.lse_rest_stride_row = lse.strides[0], p.lse_rest_stride_state = lse.strides[1];
+  return p;
+}
+
+MergeParams bind_merge(const MergePairArgs& args) {
+  MergeParams p{};
+  p.n = args.o_a.shape[0];
+  p.num_states = 2;
+  p.o_first = args.o_a.data, p.o_rest = args.o_b.data;
+  p.lse_first = floats(args.lse_a), p.lse_rest = floats(args.lse_b);
+  p.mask = static_cast<const uint8_t*>(args.mask.data);
+  p.o_first_stride_row = args.o_a.strides[0], p.o_first_stride_head = args.o_a.strides[1];
+  p.o_rest_stride_row = args.o_b.strides[0], p.o_rest_stride_head = args.o_b.strides[1];
+  p.lse_first_stride_row = args.lse_a.strides[0];
+  p.lse_rest_stride_row = args.lse_b.strides[0];
+  bind_outputs(args.o, args.lse, p);
+  return p;
+}
+
+}  // namespace
+
+Merge::Merge(const MergeConfig& config, const Target& target) {
+  auto impl = std::make_shared<detail::MergeImpl>();
+  impl->config = checked_config(config);
+  impl->target = target;
+  impl->spec = select_merge(impl->config, target);
+  impl_ = std::move(impl);
+}
+
+const MergeConfig& Merge::config() const { return impl_->config; }
+
+std::string Merge::explain() const {
+  return to_string(impl_->config) + "\n" + explain_row_unit(impl_->spec.unit, impl_->target) +
+         "order: states ascending, whatever the number of threads\n";
+}
+
+void Merge::run(const MergeArgs& args, const Executor& executor) const {
+  check_merge_args(impl_->config, args);
+  run_merge_cpu(impl_->spec, bind_merge(impl_->spec, args), executor);
+}
+
+void Merge::run(const MergePairArgs& args, const Executor& executor) const {
+  check_merge_args(impl_->config, args);
+  run_merge_cpu(impl_->spec, bind_merge(args), executor);
+}
+
+}  // namespace weft
