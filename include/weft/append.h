@@ -8,6 +8,7 @@
 
 #include "kernels/core/variant.h"
 #include "weft/executor.h"
+#include "weft/export.h"
 #include "weft/target.h"
 #include "weft/tensor.h"
 
@@ -28,7 +29,7 @@ struct AppendConfig {
   bool operator==(const AppendConfig&) const = default;
 };
 
-std::string to_string(const AppendConfig& config);
+WEFT_API std::string to_string(const AppendConfig& config);
 
 /// Token t goes to request batch_indices[t], position positions[t] of its KV:
 /// page kv_indices[kv_indptr[r] + position / page_size], row position % page_size. No two tokens
@@ -58,7 +59,7 @@ struct AppendImpl;
 }  // namespace detail
 
 /// One per (config, target); immutable, thread-safe, cheap to copy.
-class Append {
+class WEFT_API Append {
  public:
   /// Throws Error(invalid_argument) naming the field that is wrong, Error(unsupported) when this
   /// target cannot run the config.
@@ -80,7 +81,7 @@ class Append {
 /// For `nnz = append_indptr[-1]` new tokens that end each request's KV: writes batch index and
 /// position of each. append_indptr i32 [batch_size + 1], kv_lens i32 [batch_size] counts the new
 /// tokens in; both outputs i32 [>= nnz]. All on the CPU.
-void batch_indices_positions(const TensorView& append_indptr, const TensorView& kv_lens,
-                             const TensorView& batch_indices, const TensorView& positions);
+WEFT_API void batch_indices_positions(const TensorView& append_indptr, const TensorView& kv_lens,
+                                      const TensorView& batch_indices, const TensorView& positions);
 
 }  // namespace weft

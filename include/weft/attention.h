@@ -12,6 +12,7 @@
 
 #include "kernels/core/variant.h"
 #include "weft/executor.h"
+#include "weft/export.h"
 #include "weft/target.h"
 #include "weft/tensor.h"
 
@@ -22,7 +23,7 @@ enum class ScheduleMode : uint8_t {
   batch_invariant,    // a request's bits depend on that request alone; KV split at fixed tokens
 };
 
-const char* name_of(ScheduleMode mode);
+WEFT_API const char* name_of(ScheduleMode mode);
 
 /// What the model and the engine's limits fix. A value; `select` rejects what cannot be run.
 struct AttentionConfig {
@@ -54,7 +55,7 @@ struct AttentionConfig {
   bool operator==(const AttentionConfig&) const = default;
 };
 
-std::string to_string(const AttentionConfig& config);
+WEFT_API std::string to_string(const AttentionConfig& config);
 
 /// What one engine step brings. Lengths are i32 tensors. The arrays are read by `plan` and again by
 /// every `run` of that plan: keep them alive and unchanged until the last one.
@@ -96,7 +97,7 @@ struct AttentionPlanImpl;
 
 /// The schedule of one batch: fixed capacity, fixed addresses, rewritten by each `plan`. One run of
 /// a plan at a time; different plans are independent. Movable.
-class AttentionPlan {
+class WEFT_API AttentionPlan {
  public:
   AttentionPlan();
   ~AttentionPlan();
@@ -123,7 +124,7 @@ class AttentionPlan {
 
 /// A config made ready for a target. Immutable after construction: any number of threads may plan
 /// and run through one Attention, each with its own plan.
-class Attention {
+class WEFT_API Attention {
  public:
   /// Selects and prepares kernels. Throws Error(invalid_argument) naming the field that is wrong,
   /// Error(unsupported) when this target cannot run the config.

@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "weft/export.h"
+
 namespace weft {
 
 enum class ErrorKind : int {
@@ -36,7 +38,7 @@ constexpr const char* name_of(ErrorKind kind) {
   return "invalid";
 }
 
-class Error : public std::runtime_error {
+class WEFT_API Error : public std::runtime_error {
  public:
   Error(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind_(kind) {}
   ErrorKind kind() const { return kind_; }

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "weft/executor.h"
+#include "weft/export.h"
 #include "weft/target.h"
 #include "weft/tensor.h"
 
@@ -26,7 +27,7 @@ struct MergeConfig {
   bool operator==(const MergeConfig&) const = default;
 };
 
-std::string to_string(const MergeConfig& config);
+WEFT_API std::string to_string(const MergeConfig& config);
 
 /// States are merged in ascending order of their index, in f32.
 struct MergeArgs {
@@ -53,7 +54,7 @@ struct MergeImpl;
 }  // namespace detail
 
 /// One per (config, target); immutable, thread-safe, cheap to copy.
-class Merge {
+class WEFT_API Merge {
  public:
   /// Throws Error(invalid_argument) naming the field that is wrong, Error(unsupported) when this
   /// target cannot run the config.

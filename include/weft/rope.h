@@ -9,6 +9,7 @@
 
 #include "kernels/core/variant.h"
 #include "weft/executor.h"
+#include "weft/export.h"
 #include "weft/target.h"
 #include "weft/tensor.h"
 
@@ -25,7 +26,7 @@ struct RopeConfig {
   bool operator==(const RopeConfig&) const = default;
 };
 
-std::string to_string(const RopeConfig& config);
+WEFT_API std::string to_string(const RopeConfig& config);
 
 /// Positions are given in exactly one of two ways: `positions`, or `indptr` with `offsets` (token t
 /// of request r, with indptr[r] <= t < indptr[r+1], sits at offsets[r] + t - indptr[r]). They lie
@@ -48,7 +49,7 @@ struct RopeImpl;
 }  // namespace detail
 
 /// One per (config, target); immutable, thread-safe, cheap to copy.
-class RopeOp {
+class WEFT_API RopeOp {
  public:
   /// Throws Error(invalid_argument) naming the field that is wrong, Error(unsupported) when this
   /// target cannot run the config.

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "weft/export.h"
 #include "weft/tensor.h"
 
 namespace weft {
@@ -13,11 +14,11 @@ namespace weft {
 /// Instruction-set families the CPU units are written for, slowest first.
 enum class Isa : uint8_t { scalar = 0, avx2, avx512, avx512_bf16, amx_bf16 };
 
-const char* name_of(Isa isa);
+WEFT_API const char* name_of(Isa isa);
 /// REQUIRES: `name` is one of the names above; else Error(invalid_argument).
-Isa isa_from_name(const std::string& name);
+WEFT_API Isa isa_from_name(const std::string& name);
 
-struct Target {
+struct WEFT_API Target {
   DeviceType device = DeviceType::cpu;
   int device_index = 0;
 
@@ -45,6 +46,6 @@ struct Target {
 };
 
 /// One line: "cpu avx512_bf16, 2 threads, 64 workers".
-std::string to_string(const Target& target);
+WEFT_API std::string to_string(const Target& target);
 
 }  // namespace weft

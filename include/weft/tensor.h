@@ -10,6 +10,7 @@
 #include <string>
 
 #include "kernels/core/dtype.h"
+#include "weft/export.h"
 
 namespace weft {
 
@@ -22,12 +23,12 @@ struct Device {
 };
 
 /// "cpu" or "cuda:0".
-std::string to_string(Device device);
+WEFT_API std::string to_string(Device device);
 
 inline constexpr int kMaxDims = 6;
 
 /// A view of `ndim` dimensions; strides count elements, not bytes. Thread-safe to copy and read.
-struct TensorView {
+struct WEFT_API TensorView {
   void* data = nullptr;
   DType dtype = DType::none;
   Device device;
@@ -39,8 +40,7 @@ struct TensorView {
   /// A contiguous view of `data`. REQUIRES: dims.size() <= kMaxDims.
   TensorView(void* data, DType dtype, std::initializer_list<int64_t> dims, Device device = {});
   /// The same for read-only arguments; weft never writes through an input tensor.
-  TensorView(const void* data, DType dtype, std::initializer_list<int64_t> dims,
-             Device device = {})
+  TensorView(const void* data, DType dtype, std::initializer_list<int64_t> dims, Device device = {})
       : TensorView(const_cast<void*>(data), dtype, dims, device) {}
 
   /// False for a default-constructed view, which stands for "not given".
@@ -58,6 +58,6 @@ struct TensorView {
 };
 
 /// "bf16[4, 32, 128] on cpu", with strides when not contiguous.
-std::string to_string(const TensorView& tensor);
+WEFT_API std::string to_string(const TensorView& tensor);
 
 }  // namespace weft
