@@ -45,6 +45,7 @@ struct WEFT_API TensorView {
 
   /// False for a default-constructed view, which stands for "not given".
   bool given() const { return dtype != DType::none; }
+  /// Number of elements, at most INT64_MAX.
   int64_t numel() const;
   /// True when elements are dense in row-major order.
   bool is_contiguous() const;

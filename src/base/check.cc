@@ -42,6 +42,23 @@ bool strides_are_sound(const TensorView& tensor) {
   return last < 0 || tensor.shape[last] <= 1 || tensor.strides[last] == 1;
 }
 
+// Whether the number of elements, and the byte after the last one, counted from the first, fit 63
+// bits: below, products of sizes and strides are then free of overflow.
+// REQUIRES: sizes and strides are not negative.
+bool span_fits(const TensorView& tensor) {
+  if (tensor.numel() == 0) return true;
+  int64_t span = 1;
+  for (int i = 0; i < tensor.ndim; ++i) {
+    int64_t reach = 0;
+    if (__builtin_mul_overflow(tensor.shape[i] - 1, tensor.strides[i], &reach) ||
+        __builtin_add_overflow(span, reach, &span)) {
+      return false;
+    }
+  }
+  const int64_t most = INT64_MAX / size_of(tensor.dtype);
+  return span <= most && tensor.numel() <= most;
+}
+
 // Sorted by stride, each dimension must step over everything the smaller ones span.
 bool is_injective(const TensorView& tensor) {
   int order[kMaxDims];
@@ -90,6 +107,7 @@ void check_tensor(const char* argument, const TensorView& tensor, DType dtype,
   if (!strides_are_sound(tensor)) {
     refuse("non-negative strides and a dense last dimension", to_string(tensor));
   }
+  if (!span_fits(tensor)) refuse("a size and a span that fit 63 bits", to_string(tensor));
   if (tensor.data == nullptr && tensor.numel() > 0) refuse("a data pointer", "null");
   if (reinterpret_cast<uintptr_t>(tensor.data) % static_cast<uintptr_t>(size_of(dtype)) != 0) {
     refuse("data aligned to its " + std::to_string(size_of(dtype)) + "-byte elements",

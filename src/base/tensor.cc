@@ -22,13 +22,19 @@ TensorView::TensorView(void* data_, DType dtype_, std::initializer_list<int64_t>
   int64_t stride = 1;
   for (int i = ndim - 1; i >= 0; --i) {
     strides[i] = stride;
-    stride *= shape[i];
+    if (__builtin_mul_overflow(stride, shape[i], &stride)) {
+      fail(ErrorKind::invalid_argument, "dims", "a size that fits 63 bits",
+           "a product beyond that");
+    }
   }
 }
 
 int64_t TensorView::numel() const {
   int64_t n = given() ? 1 : 0;
-  for (int i = 0; i < ndim; ++i) n *= shape[i];
+  for (int i = 0; i < ndim; ++i) {
+    if (shape[i] == 0) return 0;
+    if (__builtin_mul_overflow(n, shape[i], &n)) return INT64_MAX;
+  }
   return n;
 }
 
@@ -36,7 +42,7 @@ bool TensorView::is_contiguous() const {
   int64_t stride = 1;
   for (int i = ndim - 1; i >= 0; --i) {
     if (shape[i] != 1 && strides[i] != stride) return false;
-    stride *= shape[i];
+    if (__builtin_mul_overflow(stride, shape[i], &stride)) return false;
   }
   return true;
 }
