@@ -73,7 +73,7 @@ void fill_contiguous_strides(const char* argument, TensorView& view) {
     view.strides[i] = stride;
     const int64_t size = view.shape[i] > 0 ? view.shape[i] : 1;
     if (__builtin_mul_overflow(stride, size, &stride)) {
-      refuse(argument, "a shape whose size fits 63 bits", "a product beyond that");
+      refuse(argument, "a size that fits 63 bits", "a product beyond that");
     }
   }
 }
