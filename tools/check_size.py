@@ -42,21 +42,26 @@ def kind_of_brace(head):
 
 
 def cpp_functions(text):
-    """(name, first line, number of lines) of each outermost function body."""
-    code, found, open_braces, start = blank_noise(text), [], [], 0
+    """(name, first line, lines) of each outermost function body; rows of tables in it are free."""
+    code, found, open_braces, start, rows = blank_noise(text), [], [], 0, 0
     for match in re.finditer(r"[{};]", code):
         at, inside = match.start(), any(kind != "scope" for kind, _, _ in open_braces)
         line = code.count("\n", 0, at) + 1
         if match[0] == "{":
             head = code[start:at]
             kind = "inner" if inside else kind_of_brace(head)
+            if kind == "inner" and head.rstrip().endswith(("=", "return")):
+                kind = "table"
             name = NAME.search(head) if kind == "function" else None
             open_braces.append((kind, name[1] if name else "?", line))
             start = at + 1 if kind == "scope" else start
         elif match[0] == "}" and open_braces:
             kind, name, begin = open_braces.pop()
             if kind == "function":
-                found.append((name, begin, line + 1 - begin))
+                found.append((name, begin, line + 1 - begin - rows))
+                rows = 0
+            elif kind == "table" and "table" not in [other for other, _, _ in open_braces]:
+                rows += line - begin
             start = at + 1 if kind in ("scope", "function") else start
         elif not inside:
             start = at + 1

@@ -20,6 +20,8 @@ FUNCTIONS = (
     ("#define M(x) \\\n  {             \\\n    x\nint f() {\n}\n", [("f", 2)]),
     ('extern "C" {\nint f(void) {\n}\n}\n', [("f", 2)]),
     ("TEST(Plan, Covers) {\n  auto g = [] {\n    return 1;\n  };\n}\n", [("TEST", 5)]),
+    ("int f() {\n  int rows[] = {\n    {1},\n    {2},\n  };\n  return rows[0];\n}\n", [("f", 4)]),
+    ("T f() {\n  return {\n    1,\n  };\n}\nint g() {\n}\n", [("f", 3), ("g", 2)]),
     ("constexpr long k = 1'000'000;\nint f() {\n  return k;\n}\n", [("f", 3)]),
 )
 
