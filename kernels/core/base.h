@@ -42,10 +42,10 @@ WEFT_HD constexpr T clamp_to(T x, T lo, T hi) {
   return max_of(lo, min_of(x, hi));
 }
 
-/// Quotient rounded up. REQUIRES: a >= 0, b > 0.
+/// Quotient rounded up, for any a up to the largest T. REQUIRES: a >= 0, b > 0.
 template <class T>
 WEFT_HD constexpr T ceil_div(T a, T b) {
-  return (a + b - 1) / b;
+  return a / b + (a % b != 0 ? 1 : 0);
 }
 
 template <class T>
