@@ -4,11 +4,10 @@
 // (attention.h, append.h, merge.h, rope.h, target.h); a comment here says only what differs.
 //
 // Conventions, by number:
-//  1. Ownership. `create` makes a handle, `destroy` ends it (NULL is allowed and does nothing).
-//  weft
-//     owns handles and nothing else: tensors, structs and strings passed in are borrowed for the
-//     call, except a plan's workspace (until the plan is destroyed) and the arrays of a planned
-//     batch (until its last run). On failure `create` sets the handle to NULL.
+//  1. Ownership. `create` makes a handle, `destroy` ends it (of NULL: nothing). weft owns handles
+//     and nothing else: tensors, structs and strings passed in are borrowed for the call, except a
+//     plan's workspace (until the plan is destroyed) and the arrays of a planned batch (until the
+//     plan is planned again, or last used). On failure `create` sets the handle to NULL.
 //  2. Threads. Handles other than plans are immutable: any number of threads may use one. A plan
 //     serves one call at a time. Nothing may run while its handle is being destroyed. A plan may
 //     outlive the attention that made it, but can then only be inspected and destroyed.
@@ -29,11 +28,9 @@
 //     When <dlpack/dlpack.h> was included before, weft_tensor *is* DLTensor.
 //  8. Strings are UTF-8 and NUL-terminated. Static names are never freed. Text of any length goes
 //     into the caller's buffer: *length (when not NULL) receives its length without the NUL; buffer
-//     NULL with capacity 0 only asks for it; a capacity below length + 1 is
-//     WEFT_STATUS_OUT_OF_LIMITS.
-//  9. Streams. A call on the CPU is complete when it returns. On CUDA, `plan` and `run` are
-//  enqueued
-//     on executor.stream. A NULL executor is the default stream, or weft's own threads.
+//     NULL with capacity 0 only asks for it; a capacity below length + 1 is an error.
+//  9. Streams. A call on the CPU is complete when it returns. On CUDA, `plan` and `run` go to
+//     executor.stream. A NULL executor is the default stream, or weft's own threads.
 // 10. Memory. A weft_allocator given to `create` serves the memory of the handle, of its plans'
 //     handles and of plan memory on the host; `plan` and `run` allocate nothing at all.
 #pragma once
@@ -354,8 +351,12 @@ typedef struct weft_append_args {
   const weft_tensor* kv_indices;
   const weft_tensor* k_cache;
   const weft_tensor* v_cache;
+  const weft_tensor* k_scales;
+  const weft_tensor* v_scales;
   const weft_tensor* q;
   const weft_tensor* q_out;
+  const weft_tensor* rope_positions;
+  const weft_tensor* cos_sin_cache;
 } weft_append_args;
 
 WEFT_API weft_status weft_append_config_init(weft_append_config* config, size_t struct_size);
@@ -429,7 +430,7 @@ typedef struct weft_rope_config {
   int32_t num_qo_heads;
   int32_t num_kv_heads;
   int32_t head_dim;
-  uint32_t reserved;
+  int32_t checked;
   const weft_rope_form* rope;
 } weft_rope_config;
 

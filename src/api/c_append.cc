@@ -66,8 +66,12 @@ AppendArgs to_args(const weft_append_args* in) {
           .v_cache = to_view("v_cache", c.v_cache),
           .k_scale = c.k_scale,
           .v_scale = c.v_scale,
+          .k_scales = to_view("k_scales", c.k_scales),
+          .v_scales = to_view("v_scales", c.v_scales),
           .q = to_view("q", c.q),
-          .q_out = to_view("q_out", c.q_out)};
+          .q_out = to_view("q_out", c.q_out),
+          .rope_positions = to_view("rope_positions", c.rope_positions),
+          .cos_sin_cache = to_view("cos_sin_cache", c.cos_sin_cache)};
 }
 
 }  // namespace

@@ -24,18 +24,18 @@ weft_rope_config to_c(const RopeConfig& config) {
           .num_qo_heads = config.num_qo_heads,
           .num_kv_heads = config.num_kv_heads,
           .head_dim = config.head_dim,
-          .reserved = 0,
+          .checked = config.checked,
           .rope = nullptr};
 }
 
 RopeConfig to_config(const weft_rope_config* in) {
   const weft_rope_config c = read_struct("config", in, to_c(RopeConfig{}));
-  check_reserved(c.reserved);
   return {.dtype = to_dtype("dtype", c.dtype),
           .num_qo_heads = c.num_qo_heads,
           .num_kv_heads = c.num_kv_heads,
           .head_dim = c.head_dim,
-          .rope = to_rope(c.rope)};
+          .rope = to_rope(c.rope),
+          .checked = to_bool("checked", c.checked)};
 }
 
 RopeArgs to_args(const weft_rope_args* in) {

@@ -138,8 +138,12 @@ weft_append_args to_c(const AppendArgs& args, Tensors& tensors) {
   c.kv_indices = tensors.add(args.kv_indices);
   c.k_cache = tensors.add(args.k_cache);
   c.v_cache = tensors.add(args.v_cache);
+  c.k_scales = tensors.add(args.k_scales);
+  c.v_scales = tensors.add(args.v_scales);
   c.q = tensors.add(args.q);
   c.q_out = tensors.add(args.q_out);
+  c.rope_positions = tensors.add(args.rope_positions);
+  c.cos_sin_cache = tensors.add(args.cos_sin_cache);
   return c;
 }
 
@@ -185,6 +189,7 @@ weft_rope_config to_c(const RopeConfig& config, weft_rope_form& form) {
   c.num_qo_heads = config.num_qo_heads;
   c.num_kv_heads = config.num_kv_heads;
   c.head_dim = config.head_dim;
+  c.checked = config.checked;
   c.rope = &form;
   return c;
 }
