@@ -14,9 +14,14 @@ namespace weft {
 struct AttentionCpuUnit {
   /// Bytes a thread needs beside its stack; a multiple of 64.
   size_t (*scratch_bytes)(const AttentionSpec& spec);
+  /// Called by each thread of a run before its first item: fills the tables of its scratch, sets up
+  /// the processor (AMX tiles).
+  void (*begin)(const AttentionSpec& spec, void* scratch);
   /// Computes one item for one lane, and merges its tile when it is the last piece to arrive.
   void (*run_item)(const AttentionSpec& spec, const AttentionParams& params, const WorkItem& item,
                    int lane, void* scratch);
+  /// Called after the last item: leaves the processor as `begin` found it.
+  void (*end)();
 };
 
 /// Throws Error(unsupported) when `unit` is not built for this architecture.
@@ -26,5 +31,12 @@ const AttentionCpuUnit& attention_cpu_unit(AttentionUnit unit);
 /// thread of a run with a scratch of its own.
 void attention_cpu_worker(const AttentionCpuUnit& unit, const AttentionSpec& spec,
                           const AttentionParams& params, std::atomic<int>& ticket, void* scratch);
+
+// One per unit file; reached through attention_cpu_unit.
+extern const AttentionCpuUnit kAttentionScalar;
+extern const AttentionCpuUnit kAttentionAvx2;
+extern const AttentionCpuUnit kAttentionAvx512;
+extern const AttentionCpuUnit kAttentionAvx512Bf16;
+extern const AttentionCpuUnit kAttentionAmxBf16;
 
 }  // namespace weft

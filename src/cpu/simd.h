@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// Vec, a register of kWidth f32 lanes, for whatever instruction set the including file is compiled
+// for. Included by per-ISA units only. Everything behind it lives in anonymous namespaces and uses
+// no inline function of the standard library: two units must never share a copy of a function.
+#pragma once
+
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
+#include "src/cpu/simd_avx512.h"
+#elif defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
+#include "src/cpu/simd_avx2.h"
+#else
+#include "src/cpu/simd_portable.h"
+#endif

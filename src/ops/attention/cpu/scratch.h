@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// The memory of one thread: offsets are a function of the spec, contents live for one item (tables:
+// for one run). Sized by scratch_bytes, handed in by the plan.
+#pragma once
+
+#include "src/ops/attention/cpu/state.h"
+
+namespace weft {
+namespace {
+
+// Rows that go through dots, softmax and accumulation together: 48 rows of dots and weights are
+// 18 KB, which stay in L1 between the three.
+constexpr int kChunkRows = 48;
+
+struct Scratch {
+  // Lives for a run, filled by `begin`.
+  char* zeros;          // a row of the cache
+  uint64_t* turns;      // rotary frequencies, see rope_turns
+  // Lives for an item.
+  uint32_t* q;          // [rows, ldq] words
+  float* o;             // [rows, ldo]
+  float* total_o;       // [rows, ldo]: states folded so far; split_blocks > 0 only
+  float* m;             // [rows]
+  float* d;             // [rows, kWidth], lanes to be added up
+  RowSums* total;       // [rows]
+  // Lives for a block.
+  const char** k_rows;  // [kBlockKeys]
+  const char** v_rows;
+  uint32_t* k_stage;    // [kBlockKeys, ldq]: rows that had to be converted or rotated
+  uint32_t* v_stage;    // [kBlockKeys, ldv]
+  uint32_t* k;          // packed [ldq, kBlockKeys]
+  uint32_t* v;          // packed [kBlockKeys / per word, ldo]
+  float* s;             // [kChunkRows, kBlockKeys]
+  uint32_t* p;          // [kChunkRows, kBlockKeys / per word]
+  float* row;           // one row, wide enough for q, k and o
+  float* cos_sin;       // [2, head_dim_qk / 2 padded]
+
+  int ldq;  // words
+  int ldv;  // words
+  int ldo;  // floats
+  size_t bytes;
+};
+
+// Hands out 64-byte aligned pieces; with no base it only counts.
+class Carver {
+ public:
+  explicit Carver(void* base) : base_(static_cast<char*>(base)) {}
+  template <class T>
+  void take(T*& piece, int64_t count) {
+    piece = base_ == nullptr ? nullptr : reinterpret_cast<T*>(base_ + bytes_);
+    bytes_ = round_up<size_t>(bytes_ + static_cast<size_t>(count) * sizeof(T), 64);
+  }
+  size_t bytes() const { return bytes_; }
+
+ private:
+  char* base_;
+  size_t bytes_ = 0;
+};
+
+template <class M>
+Scratch carve_scratch(const AttentionSpec& spec, void* base) {
+  const int dk = spec.head_dim_qk, dv = spec.head_dim_vo;
+  // Rows of tiles and of chunks end in whole units of M.
+  const int rows = round_up(spec.schedule.qo_tile, M::kRowPad);
+  const int widest = round_up(max_of(dk, dv), 64);
+  constexpr int kBlockWords = kBlockKeys / M::kPerWord;
+  Scratch s;
+  s.ldq = round_up(dk / M::kPerWord, kWidth);
+  s.ldo = round_up(dv, M::kColumnPad);
+  s.ldv = round_up(dv / M::kPerWord, kWidth);
+  const bool splits = spec.schedule.split_blocks > 0;
+  const bool rope = spec.rope.mode != RopeMode::none;
+  const bool stage = rope || spec.dtype_kv != M::kNative;
+  Carver c(base);
+  c.take(s.zeros, int64_t{widest} * 4);
+  c.take(s.turns, rope ? widest / 2 : 0);
+  c.take(s.q, int64_t{rows} * s.ldq);
+  c.take(s.o, int64_t{rows} * s.ldo);
+  c.take(s.total_o, splits ? int64_t{rows} * s.ldo : 0);
+  c.take(s.m, rows);
+  c.take(s.d, int64_t{rows} * kWidth);
+  c.take(s.total, rows);
+  c.take(s.k_rows, kBlockKeys);
+  c.take(s.v_rows, kBlockKeys);
+  c.take(s.k_stage, stage ? kBlockKeys * s.ldq : 0);
+  c.take(s.v_stage, stage ? kBlockKeys * s.ldv : 0);
+  c.take(s.k, kBlockKeys * s.ldq);
+  c.take(s.v, kBlockWords * s.ldo);
+  c.take(s.s, kChunkRows * kBlockKeys);
+  c.take(s.p, kChunkRows * kBlockWords);
+  c.take(s.row, widest);
+  c.take(s.cos_sin, rope ? widest : 0);
+  s.bytes = c.bytes();
+  return s;
+}
+
+}  // namespace
+}  // namespace weft

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// The f32 unit on AVX2 and FMA.
+#include "src/ops/attention/cpu/item.h"
+#include "src/ops/attention/cpu/matrix_f32.h"
+
+namespace weft {
+
+extern const AttentionCpuUnit kAttentionAvx2 = {
+    scratch_bytes<F32Matrix>,
+    begin_run<F32Matrix>,
+    run_item<F32Matrix>,
+    end_run,
+};
+
+}  // namespace weft
