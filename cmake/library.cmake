@@ -42,11 +42,12 @@ function(weft_isa_sources sources_variable)
   set(kept)
   foreach(source IN LISTS ${sources_variable})
     if(source MATCHES "_(avx2|avx512|avx512bf16|amx)\\.cc$")
+      set(isa ${CMAKE_MATCH_1})  # the next MATCHES overwrites it
       if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
         continue()
       endif()
       set_source_files_properties(${source} PROPERTIES
-                                  COMPILE_OPTIONS "${WEFT_FLAGS_${CMAKE_MATCH_1}}")
+                                  COMPILE_OPTIONS "${WEFT_FLAGS_${isa}}")
     endif()
     list(APPEND kept ${source})
   endforeach()
