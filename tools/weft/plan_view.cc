@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "tools/weft/json.h"
+#include "weft/error.h"
 
 namespace weft::cli {
 namespace {

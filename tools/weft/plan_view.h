@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "weft/attention.h"
 
 namespace weft::cli {
 
