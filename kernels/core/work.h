@@ -30,9 +30,9 @@ struct ScheduleSpec {
   int32_t head_lanes = 1;
   int32_t heads_per_lane = 1;
   bool causal = false;
-  int32_t window_left = -1;   // the planning hint; results never depend on it
-  int32_t split_blocks = 0;   // > 0: cuts only at multiples of so many blocks (batch-invariant)
-  int32_t min_blocks = 1;     // least blocks of a piece
+  int32_t window_left = -1;  // the planning hint; results never depend on it
+  int32_t split_blocks = 0;  // > 0: cuts only at multiples of so many blocks (batch-invariant)
+  int32_t min_blocks = 1;    // least blocks of a piece
   int32_t max_tile_partial_rows = 0;  // split_blocks > 0: a tile needing more is not cut
   CostModel cost;
 
@@ -92,39 +92,57 @@ struct TileRange {
 };
 
 /// First key that query token `i` may see under `window_left` (< 0: none is hidden).
+/// REQUIRES: 0 <= i < qo_len, 0 <= kv_len.
 WEFT_HD constexpr int32_t window_begin(int32_t i, int32_t qo_len, int32_t kv_len,
                                        int32_t window_left) {
-  if (window_left < 0) return 0;
-  const int64_t first = static_cast<int64_t>(kv_len) - qo_len + i - window_left;
-  return static_cast<int32_t>(clamp_to<int64_t>(first, 0, kv_len));
+  const int32_t diagonal = kv_len - qo_len + i;
+  if (window_left < 0 || diagonal <= window_left) return 0;
+  return diagonal - window_left;
 }
 
-/// One past the last key that query token `i` may see when causal.
+/// One past the last key that query token `i` may see when causal. REQUIRES: as window_begin.
 WEFT_HD constexpr int32_t causal_end(int32_t i, int32_t qo_len, int32_t kv_len) {
-  const int64_t end = static_cast<int64_t>(kv_len) - qo_len + i + 1;
-  return static_cast<int32_t>(clamp_to<int64_t>(end, 0, kv_len));
+  return max_of(0, kv_len - qo_len + i + 1);
 }
 
+/// Packed rows of one request are counted in int32: `select` bounds max_nnz_qo accordingly.
 WEFT_HD constexpr int32_t num_tiles(const ScheduleSpec& s, int32_t qo_len) {
-  return static_cast<int32_t>(ceil_div<int64_t>(int64_t{qo_len} * s.group_size, s.qo_tile));
+  const int32_t rows = qo_len * s.group_size;
+  return rows <= s.qo_tile ? rows > 0 : ceil_div(rows, s.qo_tile);
 }
 
+/// Blocks of a tile of `rows` rows that see keys [kv_begin, kv_end).
+WEFT_HD constexpr TileRange tile_blocks(const ScheduleSpec& s, int32_t rows, int32_t kv_begin,
+                                        int32_t kv_end) {
+  const int32_t first = tile_div(static_cast<uint32_t>(kv_begin), s.kv_tile);
+  const uint32_t round_up = static_cast<uint32_t>(s.kv_tile) - 1;
+  const int32_t end = tile_div(static_cast<uint32_t>(kv_end) + round_up, s.kv_tile);
+  return {rows, first, max_of(0, end - first), kv_end};
+}
+
+/// The tile of a request that has only one, as in a decode step: some row of it sees every key.
+/// REQUIRES: num_tiles(s, qo_len) == 1.
+WEFT_HD constexpr TileRange only_tile(const ScheduleSpec& s, int32_t qo_len, int32_t kv_len) {
+  const int32_t kv_begin = window_begin(0, qo_len, kv_len, s.window_left);
+  return tile_blocks(s, qo_len * s.group_size, kv_begin, kv_len);
+}
+
+/// REQUIRES: 0 <= tile < num_tiles(s, qo_len).
 WEFT_HD constexpr TileRange tile_range(const ScheduleSpec& s, int32_t qo_len, int32_t kv_len,
                                        int32_t tile) {
-  const int64_t row_begin = int64_t{tile} * s.qo_tile;
-  const int64_t all_rows = int64_t{qo_len} * s.group_size;
-  TileRange t{};
-  t.rows = static_cast<int32_t>(min_of<int64_t>(s.qo_tile, all_rows - row_begin));
-  const int32_t first_token = static_cast<int32_t>(row_begin / s.group_size);
-  const int32_t last_token = static_cast<int32_t>((row_begin + t.rows - 1) / s.group_size);
-  t.kv_end = s.causal ? causal_end(last_token, qo_len, kv_len) : kv_len;
-  t.first_block = window_begin(first_token, qo_len, kv_len, s.window_left) / s.kv_tile;
-  t.num_blocks = max_of(0, ceil_div(t.kv_end, s.kv_tile) - t.first_block);
-  return t;
+  const int32_t row_begin = tile * s.qo_tile;
+  const int32_t rows = min_of(s.qo_tile, qo_len * s.group_size - row_begin);
+  const int32_t last_token = (row_begin + rows - 1) / s.group_size;
+  return tile_blocks(s, rows, window_begin(row_begin / s.group_size, qo_len, kv_len, s.window_left),
+                     s.causal ? causal_end(last_token, qo_len, kv_len) : kv_len);
+}
+
+WEFT_HD constexpr int32_t block_cost(const CostModel& c, int32_t rows) {
+  return c.per_block + rows * c.per_block_row;
 }
 
 WEFT_HD constexpr int64_t tile_cost(const CostModel& c, const TileRange& t) {
-  return c.fixed + int64_t{t.num_blocks} * (c.per_block + int64_t{t.rows} * c.per_block_row);
+  return c.fixed + int64_t{t.num_blocks} * block_cost(c, t.rows);
 }
 
 /// States a piece [kv_begin, kv_end) of a tile leaves: one, or one a split when splits are fixed.
