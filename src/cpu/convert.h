@@ -50,9 +50,7 @@ inline void narrow_row(void* to, const float* from, float scale, DType dtype, in
       for_each_vec(n, [=](int i, int m) { narrow_bf16(p + 2 * i, at(i, m), m); });
       return;
     default:
-      for_each_vec(n, [=](int i, int m) {
-        store_first(static_cast<float*>(to) + i, at(i, m), m);
-      });
+      for_each_vec(n, [=](int i, int m) { store_first(static_cast<float*>(to) + i, at(i, m), m); });
   }
 }
 

@@ -16,6 +16,8 @@ const AttentionCpuUnit& attention_cpu_unit(AttentionUnit unit) {
       return kAttentionAvx2;
     case AttentionUnit::cpu_avx512:
       return kAttentionAvx512;
+    case AttentionUnit::cpu_avx512_bf16:
+      return kAttentionAvx512Bf16;
 #endif
     default:
       fail(ErrorKind::unsupported, "unit", "one built for this architecture", name_of(unit));

@@ -79,8 +79,8 @@ void TileRun<M>::load_queries() {
   const int words = spec_.head_dim_qk / M::kPerWord;
   for (int r = 0; r < tile_.rows; ++r) {
     const int32_t i = tile_.token(r);
-    const int64_t at = (tile_.first_token + i) * params_.q_stride_token +
-                       tile_.qo_head(r) * params_.q_stride_head;
+    const int64_t at =
+        (tile_.first_token + i) * params_.q_stride_token + tile_.qo_head(r) * params_.q_stride_head;
     uint32_t* to = scratch_.q + int64_t{r} * scratch_.ldq;
     load_row(to, q + at * size_of(spec_.dtype_q), spec_.dtype_q, int64_t{i} + tile_.ahead);
     for (int w = words; w < scratch_.ldq; ++w) to[w] = 0;
@@ -138,14 +138,14 @@ void TileRun<M>::softmax_rows(const BlockView& view, int32_t block, int row_begi
 template <class M>
 Operands TileRun<M>::dots_of(int row) const {
   return {scratch_.q + int64_t{row} * scratch_.ldq, scratch_.ldq, scratch_.s, kBlockKeys,
-          spec_.head_dim_qk / M::kPerWord, false};
+          spec_.head_dim_qk / M::kPerWord,          false};
 }
 
 template <class M>
 Operands TileRun<M>::sums_of(int row, bool o_live) const {
   constexpr int kWords = kBlockKeys / M::kPerWord;
-  return {scratch_.p, kWords, scratch_.o + int64_t{row} * scratch_.ldo, scratch_.ldo,
-          kWords, o_live};
+  return {scratch_.p,   kWords, scratch_.o + int64_t{row} * scratch_.ldo,
+          scratch_.ldo, kWords, o_live};
 }
 
 template <class M>

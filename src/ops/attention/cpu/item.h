@@ -17,9 +17,7 @@ struct StateRanges {
   int32_t split;        // keys of a split
 
   int32_t state_begin(int i) const { return i == 0 ? begin : (first_split + i) * split; }
-  int32_t state_end(int i) const {
-    return i + 1 == count ? end : (first_split + i + 1) * split;
-  }
+  int32_t state_end(int i) const { return i + 1 == count ? end : (first_split + i + 1) * split; }
 };
 
 inline StateRanges state_ranges(const AttentionSpec& spec, const Tile& t, const WorkItem& item) {
@@ -67,8 +65,7 @@ inline int64_t partial_index(const AttentionParams& p, int lane, int64_t row) {
 
 template <class M>
 void run_piece(TileRun<M>& run, const AttentionSpec& spec, const AttentionParams& params,
-               const Tile& tile, const Scratch& scratch, const StateRanges& states,
-               int64_t first) {
+               const Tile& tile, const Scratch& scratch, const StateRanges& states, int64_t first) {
   const int dv = spec.head_dim_vo;
   for (int i = 0; i < states.count; ++i) {
     run.attend(states.state_begin(i), states.state_end(i));

@@ -14,26 +14,26 @@ constexpr int kChunkRows = 48;
 
 struct Scratch {
   // Lives for a run, filled by `begin`.
-  char* zeros;          // a row of the cache
-  uint64_t* turns;      // rotary frequencies, see rope_turns
+  char* zeros;      // a row of the cache
+  uint64_t* turns;  // rotary frequencies, see rope_turns
   // Lives for an item.
-  uint32_t* q;          // [rows, ldq] words
-  float* o;             // [rows, ldo]
-  float* total_o;       // [rows, ldo]: states folded so far; split_blocks > 0 only
-  float* m;             // [rows]
-  float* d;             // [rows, kWidth], lanes to be added up
-  RowSums* total;       // [rows]
+  uint32_t* q;     // [rows, ldq] words
+  float* o;        // [rows, ldo]
+  float* total_o;  // [rows, ldo]: states folded so far; split_blocks > 0 only
+  float* m;        // [rows]
+  float* d;        // [rows, kWidth], lanes to be added up
+  RowSums* total;  // [rows]
   // Lives for a block.
   const char** k_rows;  // [kBlockKeys]
   const char** v_rows;
-  uint32_t* k_stage;    // [kBlockKeys, ldq]: rows that had to be converted or rotated
-  uint32_t* v_stage;    // [kBlockKeys, ldv]
-  uint32_t* k;          // packed [ldq, kBlockKeys]
-  uint32_t* v;          // packed [kBlockKeys / per word, ldo]
-  float* s;             // [kChunkRows, kBlockKeys]
-  uint32_t* p;          // [kChunkRows, kBlockKeys / per word]
-  float* row;           // one row, wide enough for q, k and o
-  float* cos_sin;       // [2, head_dim_qk / 2 padded]
+  uint32_t* k_stage;  // [kBlockKeys, ldq]: rows that had to be converted or rotated
+  uint32_t* v_stage;  // [kBlockKeys, ldv]
+  uint32_t* k;        // packed [ldq, kBlockKeys]
+  uint32_t* v;        // packed [kBlockKeys / per word, ldo]
+  float* s;           // [kChunkRows, kBlockKeys]
+  uint32_t* p;        // [kChunkRows, kBlockKeys / per word]
+  float* row;         // one row, wide enough for q, k and o
+  float* cos_sin;     // [2, head_dim_qk / 2 padded]
 
   int ldq;  // words
   int ldv;  // words

@@ -21,8 +21,8 @@ constexpr float kMinusInfinity = -__builtin_inff();
 
 /// What lies between a raw dot product and a base-2 logit.
 struct LogitMap {
-  float scale = 1.0f;           // raw to natural logit
-  float cap = 0.0f;             // soft cap; 0 = off
+  float scale = 1.0f;             // raw to natural logit
+  float cap = 0.0f;               // soft cap; 0 = off
   const float* slopes = nullptr;  // ALiBi, by query head; null = off
 
   /// Only a factor: then it is applied on the way and map_row is not called.

@@ -41,9 +41,8 @@ inline void finish_row(const AttentionSpec& spec, const AttentionParams& p, cons
   const int64_t head = t.qo_head(row);
   char* to = static_cast<char*>(p.o) +
              (token * p.o_stride_token + head * p.o_stride_head) * size_of(spec.dtype_o);
-  float* lse = p.lse == nullptr
-                   ? nullptr
-                   : p.lse + token * p.lse_stride_token + head * p.lse_stride_head;
+  float* lse =
+      p.lse == nullptr ? nullptr : p.lse + token * p.lse_stride_token + head * p.lse_stride_head;
   if (s.d == 0.0f) {
     memset(to, 0, static_cast<size_t>(spec.head_dim_vo * size_of(spec.dtype_o)));
     if (lse != nullptr) *lse = kMinusInfinity;

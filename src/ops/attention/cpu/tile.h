@@ -17,7 +17,7 @@ struct Tile {
   int32_t request = 0;
   int32_t qo_len = 0;
   int32_t kv_len = 0;
-  int32_t ahead = 0;  // kv_len - qo_len: token i stands at position i + ahead
+  int32_t ahead = 0;        // kv_len - qo_len: token i stands at position i + ahead
   int64_t first_token = 0;  // of the request, in q and o
   int32_t row_begin = 0;
   int32_t rows = 0;
@@ -28,9 +28,7 @@ struct Tile {
   int32_t window_left = -1;  // of the run, not the planning hint
 
   int32_t token(int row) const { return (row_begin + row) / group_size; }
-  int32_t qo_head(int row) const {
-    return kv_head * group_size + (row_begin + row) % group_size;
-  }
+  int32_t qo_head(int row) const { return kv_head * group_size + (row_begin + row) % group_size; }
 };
 
 inline Tile make_tile(const AttentionSpec& spec, const AttentionParams& params,
@@ -43,8 +41,8 @@ inline Tile make_tile(const AttentionSpec& spec, const AttentionParams& params,
   t.first_token = params.lengths.qo_indptr[item.request];
   t.row_begin = item.row_begin;
   t.group_size = spec.schedule.group_size;
-  t.rows = static_cast<int32_t>(min_of<int64_t>(
-      spec.schedule.qo_tile, int64_t{t.qo_len} * t.group_size - item.row_begin));
+  t.rows = static_cast<int32_t>(
+      min_of<int64_t>(spec.schedule.qo_tile, int64_t{t.qo_len} * t.group_size - item.row_begin));
   t.kv_head = kv_head;
   t.kv_end = item.kv_end;
   t.mask = spec.mask;
@@ -64,8 +62,7 @@ inline BlockView view_block(const Tile& t, int32_t key_begin) {
   const int64_t key_end = int64_t{key_begin} + kBlockKeys;
   BlockView v{0, t.rows, key_end > t.kv_end || t.mask == MaskMode::custom};
   const auto row_of = [&](int64_t token) {
-    return static_cast<int32_t>(
-        clamp_to<int64_t>(token * t.group_size - t.row_begin, 0, t.rows));
+    return static_cast<int32_t>(clamp_to<int64_t>(token * t.group_size - t.row_begin, 0, t.rows));
   };
   if (t.mask == MaskMode::causal) v.row_begin = row_of(int64_t{key_begin} - t.ahead);
   if (t.window_left >= 0) v.row_end = row_of(key_end - t.ahead + t.window_left);

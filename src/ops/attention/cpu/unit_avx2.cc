@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The f32 unit on AVX2 and FMA.
+#if !defined(__AVX2__)
+#error "this file needs the flags of its instruction set (cmake/library.cmake)"
+#endif
+
 #include "src/ops/attention/cpu/item.h"
 #include "src/ops/attention/cpu/matrix_f32.h"
 
