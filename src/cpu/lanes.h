@@ -52,8 +52,7 @@ inline To bits_as(const From& from) {
   return to;
 }
 
-inline F32 splat(float x) { return x - F32{}; }
-inline U32 splat_bits(uint32_t x) { return x - U32{}; }
+inline F32 splat(float x) { return x - F32{}; }  // x + 0 would turn -0 into 0
 
 template <class Bits, class T>
 inline Bits load_bits(const T* p) {
@@ -62,11 +61,44 @@ inline Bits load_bits(const T* p) {
   return b;
 }
 
+// Widening and narrowing by name: g++ 12 splits __builtin_convertvector into halves.
+inline U32 widen(const uint16_t* p) {
+#if defined(__AVX512F__)
+  return bits_as<U32>(_mm512_maskz_cvtepu16_epi32(kAllLanes, load_bits<__m256i>(p)));
+#elif defined(__AVX2__)
+  return bits_as<U32>(_mm256_cvtepu16_epi32(load_bits<__m128i>(p)));
+#else
+  return __builtin_convertvector(load_bits<U16>(p), U32);
+#endif
+}
+
+// REQUIRES: every lane fits.
+inline U16 narrow16(U32 x) {
+#if defined(__AVX512F__)
+  return bits_as<U16>(_mm512_maskz_cvtepi32_epi16(kAllLanes, bits_as<__m512i>(x)));
+#elif defined(__AVX2__)
+  const __m256i pairs = _mm256_packus_epi32(bits_as<__m256i>(x), bits_as<__m256i>(x));
+  return bits_as<U16>(_mm256_castsi256_si128(_mm256_permute4x64_epi64(pairs, 0x08)));
+#else
+  return __builtin_convertvector(x, U16);
+#endif
+}
+
+// REQUIRES: every lane fits.
+inline U8 narrow8(U32 x) {
+#if defined(__AVX512F__)
+  return bits_as<U8>(_mm512_maskz_cvtepi32_epi8(kAllLanes, bits_as<__m512i>(x)));
+#elif defined(__AVX2__)
+  const __m128i words = bits_as<__m128i>(narrow16(x));
+  return bits_as<U8>(_mm_cvtsi128_si64(_mm_packus_epi16(words, words)));
+#else
+  return __builtin_convertvector(x, U8);
+#endif
+}
+
 inline F32 load(const float* p) { return load_bits<F32>(p); }
 
-inline F32 load(const Bf16* p) {
-  return bits_as<F32>(__builtin_convertvector(load_bits<U16>(p), U32) << 16);
-}
+inline F32 load(const Bf16* p) { return bits_as<F32>(widen(&p->bits) << 16); }
 
 inline F32 load(const F16* p) {
 #if defined(__AVX512F__)
@@ -74,7 +106,7 @@ inline F32 load(const F16* p) {
 #elif defined(__AVX2__)
   return bits_as<F32>(_mm256_cvtph_ps(load_bits<__m128i>(p)));
 #else
-  const U32 h = __builtin_convertvector(load_bits<U16>(p), U32);
+  const U32 h = widen(&p->bits);
   const U32 rest = h & 0x7fff;
   // Exponents differ by 112; a multiplication normalises subnormals as well.
   U32 u = bits_as<U32>(bits_as<F32>(rest << 13) * 0x1p112f);
@@ -88,9 +120,8 @@ inline void store(float* p, F32 x) { memcpy(p, &x, sizeof(x)); }
 // Round to nearest even by adding half an ulp less one, plus the bit that becomes the last.
 inline void store(Bf16* p, F32 x) {
   const U32 u = bits_as<U32>(x);
-  const U32 rounded = (u + 0x7fff + ((u >> 16) & 1)) >> 16;
-  const U32 b = (u & 0x7fffffff) > 0x7f800000 ? (u >> 16) | 0x40 : rounded;
-  const U16 narrow = __builtin_convertvector(b, U16);
+  const U32 rounded = u + 0x7fff + ((u >> 16) & 1);
+  const U16 narrow = narrow16((x != x ? u | 0x400000 : rounded) >> 16);
   memcpy(p, &narrow, sizeof(narrow));
 }
 
@@ -102,13 +133,13 @@ inline void store(F16* p, F32 x) {
   const __m128i narrow = _mm256_cvtps_ph(bits_as<__m256>(x), _MM_FROUND_TO_NEAREST_INT);
 #else
   const U32 u = bits_as<U32>(x);
-  const U32 a = u & 0x7fffffff;
+  const I32 a = bits_as<I32>(u & 0x7fffffff);
   // Subnormal results: 0.5f has the ulp 2^-24, so the addition rounds to it.
-  const U32 small = bits_as<U32>(bits_as<F32>(a) + 0.5f) - 0x3f000000;
-  const U32 normal = ((a + 0xfff + ((a >> 13) & 1)) >> 13) - (112 << 10);
-  const U32 special = a > 0x7f800000 ? ((a >> 13) & 0x3ff) | 0x7e00 : splat_bits(0x7c00);
-  const U32 h = a >= 0x47800000 ? special : a < 0x38800000 ? small : normal;
-  const U16 narrow = __builtin_convertvector(h | ((u >> 16) & 0x8000), U16);
+  const I32 small = bits_as<I32>(bits_as<F32>(a) + 0.5f) - 0x3f000000;
+  const I32 normal = ((a + 0xfff + ((a >> 13) & 1)) >> 13) - (112 << 10);
+  const I32 special = a > 0x7f800000 ? ((a >> 13) & 0x3ff) | 0x7e00 : I32{} + 0x7c00;
+  const I32 h = a >= 0x47800000 ? special : a < 0x38800000 ? small : normal;
+  const U16 narrow = narrow16(bits_as<U32>(h) | ((u >> 16) & 0x8000));
 #endif
   memcpy(p, &narrow, sizeof(narrow));
 }
@@ -119,17 +150,16 @@ template <int mantissa, int bias>
 inline U8 to_fp8(F32 x, float max, float subnormal_one) {
   constexpr int kDrop = 23 - mantissa;
   const U32 u = bits_as<U32>(x);
-  const U32 a = u & 0x7fffffff;
-  F32 f = bits_as<F32>(a);
-  f = f > max ? splat(max) : f;
-  const U32 c = bits_as<U32>(f);
+  const I32 a = bits_as<I32>(u & 0x7fffffff);
+  const int32_t max_bits = bits_as<int32_t>(max);
+  const I32 c = a > max_bits ? I32{} + max_bits : a;
   // `subnormal_one` has the ulp of the smallest subnormal, so the addition rounds to it.
-  const U32 small = bits_as<U32>(f + subnormal_one) - bits_as<uint32_t>(subnormal_one);
-  const U32 normal =
-      ((c + ((1u << (kDrop - 1)) - 1) + ((c >> kDrop) & 1)) >> kDrop) - ((127 - bias) << mantissa);
-  const U32 finite = c < (128u - bias) << 23 ? small : normal;
-  const U32 code = a > 0x7f800000 ? splat_bits(0x7f) : finite;
-  return __builtin_convertvector(code | ((u >> 24) & 0x80), U8);
+  const I32 small = bits_as<I32>(bits_as<F32>(c) + subnormal_one) - bits_as<int32_t>(subnormal_one);
+  const I32 normal =
+      ((c + ((1 << (kDrop - 1)) - 1) + ((c >> kDrop) & 1)) >> kDrop) - ((127 - bias) << mantissa);
+  const I32 finite = c < (128 - bias) << 23 ? small : normal;
+  const I32 code = x != x ? I32{} + 0x7f : finite;
+  return narrow8(bits_as<U32>(code) | ((u >> 24) & 0x80));
 }
 
 inline void store(E4m3* p, F32 x) {

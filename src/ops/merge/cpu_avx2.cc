@@ -4,6 +4,8 @@
 
 namespace weft {
 
+static_assert(kLanes == 8, "compiled without the flags of its ISA");
+
 extern const MergeTable kMergeTableAvx2;
 constinit const MergeTable kMergeTableAvx2 = make_table();
 
