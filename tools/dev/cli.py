@@ -2,6 +2,7 @@
 # The command line of ./dev: one function a command, one verdict line and an exit status each.
 # Commands compose the other rooms; no command line of a compiler or test runner is built here.
 import argparse
+import signal
 import sys
 import time
 
@@ -136,8 +137,13 @@ def parser():
     return top
 
 
+def interrupt(_signal, _frame):
+    raise KeyboardInterrupt  # a terminated ./dev ends what it started, as on Ctrl-C
+
+
 def main(arguments):
     options = parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, interrupt)
     start = time.monotonic()
     try:
         ok = options.function(options)
