@@ -18,6 +18,8 @@ const AttentionCpuUnit& attention_cpu_unit(AttentionUnit unit) {
       return kAttentionAvx512;
     case AttentionUnit::cpu_avx512_bf16:
       return kAttentionAvx512Bf16;
+    case AttentionUnit::cpu_amx_bf16:
+      return kAttentionAmxBf16;
 #endif
     default:
       fail(ErrorKind::unsupported, "unit", "one built for this architecture", name_of(unit));

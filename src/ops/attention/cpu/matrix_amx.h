@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bf16 matrix unit on AMX: words, packing and rounding of Bf16Matrix, products by tdpbf16ps.
+// A packed B operand is already what a tile wants: 16 steps of 16 words are one tile of 1 KB.
+//
+//   tile 0..3  C: up to 16 rows x 4 x 16 columns      tile 4  A: rows x 16 words
+//   tile 5, 6  B: 16 words x 16 columns, in turn, so that a load may overlap a product
+//
+// Four products of 16 cycles pay for five loads of 8; wider blocking buys nothing.
+#pragma once
+
+#include "src/ops/attention/cpu/matrix_bf16.h"
+
+namespace weft {
+namespace {
+
+constexpr int kTileRows = 16;
+constexpr int kTileWords = 16;  // of a row: 64 bytes
+
+/// Gives C and A tiles `rows` rows. About 200 cycles: for the ends of a run and of a row range.
+inline void configure_tiles(int rows) {
+  struct alignas(64) {
+    uint8_t palette = 1;
+    uint8_t start_row = 0;
+    uint8_t reserved[14] = {};
+    uint16_t row_bytes[16] = {};
+    uint8_t rows[16] = {};
+  } config;
+  for (int tile = 0; tile < 7; ++tile) {
+    config.row_bytes[tile] = kTileWords * 4;
+    config.rows[tile] = static_cast<uint8_t>(tile < 5 ? rows : kTileRows);
+  }
+  _tile_loadconfig(&config);
+}
+
+struct AmxMatrix : Bf16Matrix {
+  /// REQUIRES: B has whole tiles of steps, zero where A has none; columns is a multiple of 32.
+  static void multiply(const Operands& x, int rows, int columns, const PackedWords& b) {
+    int row = 0;
+    for (; row + kTileRows <= rows; row += kTileRows) multiply_rows(x, row, columns, b);
+    if (row == rows) return;
+    configure_tiles(rows - row);
+    multiply_rows(x, row, columns, b);
+    configure_tiles(kTileRows);
+  }
+
+ private:
+  static void multiply_rows(const Operands& x, int row, int columns, const PackedWords& b) {
+    int column = 0;
+    for (; column + 4 * kWidth <= columns; column += 4 * kWidth) strip<4>(x, row, column, b);
+    for (; column < columns; column += 2 * kWidth) strip<2>(x, row, column, b);
+  }
+
+  // Tile numbers are part of the instructions, hence the four lines where a loop would do.
+  template <int C>
+  [[gnu::always_inline]] static void strip(const Operands& x, int row, int column,
+                                           const PackedWords& b) {
+    float* c = x.c + row * x.ldc + column;
+    const int64_t c_stride = x.ldc * 4, a_stride = x.lda * 4, b_stride = b.ld * 4;
+    if (x.accumulate) {
+      _tile_loadd(0, c, c_stride);
+      _tile_loadd(1, c + kWidth, c_stride);
+      if constexpr (C == 4) _tile_loadd(2, c + 2 * kWidth, c_stride);
+      if constexpr (C == 4) _tile_loadd(3, c + 3 * kWidth, c_stride);
+    } else {
+      _tile_zero(0);
+      _tile_zero(1);
+      if constexpr (C == 4) _tile_zero(2);
+      if constexpr (C == 4) _tile_zero(3);
+    }
+    for (int k = 0; k < x.steps; k += kTileWords) {
+      const uint32_t* from = b.words + k * b.ld + column;
+      _tile_loadd(4, x.a + row * x.lda + k, a_stride);
+      _tile_loadd(5, from, b_stride);
+      _tile_dpbf16ps(0, 4, 5);
+      _tile_loadd(6, from + kWidth, b_stride);
+      _tile_dpbf16ps(1, 4, 6);
+      if constexpr (C == 4) {
+        _tile_loadd(5, from + 2 * kWidth, b_stride);
+        _tile_dpbf16ps(2, 4, 5);
+        _tile_loadd(6, from + 3 * kWidth, b_stride);
+        _tile_dpbf16ps(3, 4, 6);
+      }
+    }
+    _tile_stored(0, c, c_stride);
+    _tile_stored(1, c + kWidth, c_stride);
+    if constexpr (C == 4) _tile_stored(2, c + 2 * kWidth, c_stride);
+    if constexpr (C == 4) _tile_stored(3, c + 3 * kWidth, c_stride);
+  }
+};
+
+}  // namespace
+}  // namespace weft
