@@ -99,6 +99,7 @@ class Engine {
   const StepTimes& times() const { return times_; }  // of the latest step
   const PagePool& pool() const { return pool_; }
   Scheduler& scheduler() { return scheduler_; }
+  const Scheduler& scheduler() const { return scheduler_; }
   void set_executor(const weft::Executor& executor) { executor_ = executor; }
 
  private:

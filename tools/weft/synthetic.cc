@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// See synthetic.h. Number formats are written out here, so that no conversion of the library's is
-// trusted by the check of the library.
+// See synthetic.h.
 #include "tools/weft/synthetic.h"
 
-#include <bit>
 #include <cmath>
-#include <cstring>
 
+#include "tools/weft/elements.h"
 #include "weft/error.h"
 
 namespace weft::cli {
@@ -48,22 +46,6 @@ float exact(float value, int bits) {
   return std::ldexp(std::nearbyint(fraction * scale) / scale, exponent);
 }
 
-/// Stores a value that `dtype` holds exactly. REQUIRES: 0 or normal in f16.
-void store(char* at, DType dtype, float value) {
-  const uint32_t bits = std::bit_cast<uint32_t>(value);
-  if (dtype == DType::f32) {
-    std::memcpy(at, &bits, 4);
-    return;
-  }
-  uint16_t half = static_cast<uint16_t>(bits >> 16);  // bf16
-  if (dtype == DType::f16) {
-    const uint32_t exponent = bits >> 23 & 0xff;
-    const uint32_t magnitude = exponent == 0 ? 0 : (exponent - 112) << 10 | (bits >> 13 & 0x3ff);
-    half = static_cast<uint16_t>(bits >> 16 & 0x8000) | static_cast<uint16_t>(magnitude);
-  }
-  std::memcpy(at, &half, 2);
-}
-
 }  // namespace
 
 Synthetic::Synthetic(DType dtype, DType dtype_kv, int max_dim, uint64_t seed)
@@ -84,7 +66,7 @@ Synthetic::Pool Synthetic::make_pool(DType exact_in, float range, int max_dim,
     const uint64_t random = mix(seed + static_cast<uint64_t>(i) * 0x9e3779b97f4a7c15u);
     const float unit = static_cast<float>(random >> 40) * 0x1p-23f - 1.0f;  // [-1, 1)
     pool.values[i] = exact(unit * range, bits);
-    store(pool.stored.data() + i * size_of(dtype_), dtype_, pool.values[i]);
+    write_element(pool.stored.data(), dtype_, i, pool.values[i]);
   }
   return pool;
 }
