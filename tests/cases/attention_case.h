@@ -5,6 +5,7 @@
 #pragma once
 
 #include <optional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,9 @@ struct AttentionCase {
   bool base2 = false;
   float magnitude = 1;  // of q; 1 gives logits of about N(0, 1), 8 a peaked softmax
 };
+
+/// How test frameworks print a row.
+inline void PrintTo(const AttentionCase& c, std::ostream* out) { *out << c.name; }
 
 AttentionConfig config_of(const AttentionCase& c);
 

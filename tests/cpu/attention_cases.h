@@ -5,14 +5,10 @@
 
 #include <gtest/gtest.h>
 
-#include <ostream>
-
 #include "tests/cases/random.h"
 #include "tests/cases/run_case.h"
 
 namespace weft::cases {
-
-inline void PrintTo(const AttentionCase& c, std::ostream* out) { *out << c.name; }
 
 class AttentionCases : public testing::TestWithParam<AttentionCase> {};
 
