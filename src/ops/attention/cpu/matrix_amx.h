@@ -29,6 +29,8 @@ inline void configure_tiles(int rows) {
     config.row_bytes[tile] = kTileWords * 4;
     config.rows[tile] = static_cast<uint8_t>(tile < 5 ? rows : kTileRows);
   }
+  // GCC 12 says that the instruction reads 8 bytes, and would drop the stores to the other 56.
+  __asm__ volatile("" : : "r"(&config) : "memory");
   _tile_loadconfig(&config);
 }
 
