@@ -39,7 +39,9 @@ class Input {
                                   64,        4096};
     const uint8_t how = byte();
     if (how < 96) return in(-4, 300);
-    if (how < 224) return kEdges[how % 16] + in(-1, 1) % 2 * (how % 2);
+    if (how < 224) {  // wraps at the edges, as it should
+      return static_cast<int64_t>(static_cast<uint64_t>(kEdges[how % 16]) + how / 16 % 3 - 1);
+    }
     return in(INT64_MIN, INT64_MAX);
   }
   template <class T>

@@ -11,6 +11,7 @@
 #include "tests/cases/plan_check.h"
 #include "tests/fuzz/input.h"
 #include "weft/attention.h"
+#include "weft/error.h"
 
 namespace weft {
 namespace {

@@ -85,7 +85,7 @@ class Reader {
       std::string name = read_string();
       skip_blanks();
       expect(':');
-      value.object.emplace_back(std::move(name), read(depth + 1));
+      value.object.push_back({std::move(name), read(depth + 1)});
       skip_blanks();
     } while (take(','));
     expect('}');

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -18,6 +17,8 @@ class JsonError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+struct JsonMember;
+
 struct JsonValue {
   enum class Kind { null, boolean, number, string, array, object };
   Kind kind = Kind::null;
@@ -25,13 +26,18 @@ struct JsonValue {
   double number = 0;
   std::string string;
   std::vector<JsonValue> array;
-  std::vector<std::pair<std::string, JsonValue>> object;
+  std::vector<JsonMember> object;
 
   /// The member of that name; throws JsonError when there is none.
   const JsonValue& at(std::string_view name) const;
   const JsonValue* find(std::string_view name) const;
   /// The number as an integer; throws JsonError unless it is one in [lo, hi].
   int64_t integer(int64_t lo, int64_t hi) const;
+};
+
+struct JsonMember {
+  std::string name;
+  JsonValue value;
 };
 
 /// Reads exactly one value, with blanks around it. Throws JsonError with the column.

@@ -43,11 +43,8 @@ char request_letter(int request) {
 }
 
 std::string draw_plan(const PlanView& plan, const BatchShape& batch, int width) {
-  int64_t longest = 1, total = 0;
-  for (int g = 0; g < plan.num_groups; ++g) {
-    longest = std::max(longest, plan.group_cost(g));
-    total += plan.group_cost(g);
-  }
+  int64_t longest = 1;
+  for (int g = 0; g < plan.num_groups; ++g) longest = std::max(longest, plan.group_cost(g));
   std::string out = strf("%d workers = %d groups of %d; each worker of a group runs the group's "
                          "list for %d of the %d KV heads\n",
                          plan.num_groups * plan.head_lanes, plan.num_groups, plan.head_lanes,

@@ -191,10 +191,8 @@ void TileRun<M>::attend(int32_t begin, int32_t end) {
       memset(scratch_.o, 0, static_cast<size_t>(size) * sizeof(float));
       o_live = true;
     }
-    find_rows(keys_, block, tile_.kv_end, scratch_.zeros,
-              *reinterpret_cast<const char*(*)[kBlockKeys]>(scratch_.k_rows));
-    find_rows(values_, block, tile_.kv_end, scratch_.zeros,
-              *reinterpret_cast<const char*(*)[kBlockKeys]>(scratch_.v_rows));
+    find_rows(keys_, block, tile_.kv_end, scratch_.zeros, scratch_.k_rows);
+    find_rows(values_, block, tile_.kv_end, scratch_.zeros, scratch_.v_rows);
     stage_rows(block);
     run_block(block, o_live);
     o_live = true;

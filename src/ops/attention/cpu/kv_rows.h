@@ -39,7 +39,7 @@ inline KvSource kv_source(const AttentionSpec& spec, const AttentionParams& p, c
 
 /// rows[i] = row of key key_begin + i; `zeros` from key_end on.
 inline void find_rows(const KvSource& s, int32_t key_begin, int32_t key_end, const char* zeros,
-                      const char* (&rows)[kBlockKeys]) {
+                      const char** rows) {
   const int count = min_of(key_end - key_begin, kBlockKeys);
   int i = 0;
   if (s.page_size == 0) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The bf16 unit on AMX-BF16. isa.cc has asked the kernel for tile state before this is chosen.
-#if !defined(__AMX_BF16__)
+#if !defined(__AMX_BF16__) && !defined(__AMXBF16__)  // gcc's spelling, and that of clang 14
 #error "this file needs the flags of its instruction set (cmake/library.cmake)"
 #endif
 
