@@ -42,10 +42,14 @@ bool strides_are_sound(const TensorView& tensor) {
   return last < 0 || tensor.shape[last] <= 1 || tensor.strides[last] == 1;
 }
 
-// Whether the number of elements, and the byte after the last one, counted from the first, fit 63
-// bits: below, products of sizes and strides are then free of overflow.
+// Whether each stride in bytes, the number of elements, and the byte after the last one, counted
+// from the first, fit 63 bits: below, products of sizes and strides are then free of overflow.
 // REQUIRES: sizes and strides are not negative.
 bool span_fits(const TensorView& tensor) {
+  const int64_t most = INT64_MAX / size_of(tensor.dtype);
+  for (int i = 0; i < tensor.ndim; ++i) {
+    if (tensor.strides[i] > most) return false;  // even where nothing steps by it
+  }
   if (tensor.numel() == 0) return true;
   int64_t span = 1;
   for (int i = 0; i < tensor.ndim; ++i) {
@@ -55,7 +59,6 @@ bool span_fits(const TensorView& tensor) {
       return false;
     }
   }
-  const int64_t most = INT64_MAX / size_of(tensor.dtype);
   return span <= most && tensor.numel() <= most;
 }
 

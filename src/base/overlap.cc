@@ -59,10 +59,9 @@ void refuse_overlap(const Extent& output, const Extent& other) {
 
 Extent extent_of(const char* argument, const TensorView& tensor) {
   const uintptr_t begin = reinterpret_cast<uintptr_t>(tensor.data);
-  if (!tensor.given()) return {argument, &tensor, begin, begin};
+  if (tensor.numel() == 0) return {argument, &tensor, begin, begin};
   int64_t last = 1;
   for (int d = 0; d < tensor.ndim; ++d) {
-    if (tensor.shape[d] == 0) return {argument, &tensor, begin, begin};
     last += tensor.strides[d] * (tensor.shape[d] - 1);
   }
   return {argument, &tensor, begin, begin + static_cast<uintptr_t>(last * size_of(tensor.dtype))};

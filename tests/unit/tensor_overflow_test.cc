@@ -35,8 +35,10 @@ TEST(TensorOverflow, SizesAndSpans) {
   EXPECT_NE(refusal(view(INT64_MAX, 1, 1)).find("fit 63 bits"), std::string::npos);
   // 2^62 - 1 bytes: as large as anything that is not refused.
   EXPECT_EQ(refusal(view((int64_t{1} << 60) - 1, 1, 1)), "");
-  // Nothing in it: nothing overflows.
-  EXPECT_EQ(refusal(view(0, INT64_MAX, INT64_MAX)), "");
+  // Nothing in it: sizes do not overflow. A stride in bytes has to fit even where it is not used.
+  EXPECT_EQ(refusal(view(0, INT64_MAX / 4, INT64_MAX)), "");
+  EXPECT_NE(refusal(view(0, INT64_MAX, 4)).find("fit 63 bits"), std::string::npos);
+  EXPECT_NE(refusal(view(1, INT64_MAX / 2, 4)).find("fit 63 bits"), std::string::npos);
   EXPECT_EQ(view(INT64_MAX, 1, 0).numel(), 0);
   EXPECT_EQ(view(kHuge, 1, kHuge).numel(), INT64_MAX);
 }

@@ -68,11 +68,13 @@ std::string Merge::explain() const {
 
 void Merge::run(const MergeArgs& args, const Executor& executor) const {
   check_merge_args(impl_->config, args);
+  if (args.o_in.shape[0] == 0) return;
   run_merge_cpu(impl_->spec, bind_merge(impl_->spec, args), executor);
 }
 
 void Merge::run(const MergePairArgs& args, const Executor& executor) const {
   check_merge_args(impl_->config, args);
+  if (args.o_a.shape[0] == 0) return;
   run_merge_cpu(impl_->spec, bind_merge(args), executor);
 }
 
