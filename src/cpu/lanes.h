@@ -172,6 +172,17 @@ inline void store(E5m2* p, F32 x) {
   memcpy(p, &b, sizeof(b));
 }
 
+// How far ahead of its reads and writes a kernel asks for lines. Worth 20 to 40 % from memory,
+// where the hardware prefetchers stop at pages and lose track of short streams; of 1, 2 and 4 KiB,
+// 2 was best for append, merge and rope.
+constexpr int64_t kPrefetchBytes = 2048;
+
+/// Asks for the `bytes` that lie kPrefetchBytes beyond p; the address need not exist.
+inline void prefetch_beyond(const void* p, int64_t bytes) {
+  const char* at = static_cast<const char*>(p) + kPrefetchBytes;
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(at + i);
+}
+
 /// The first n lanes; the others are 0. REQUIRES: 0 <= n <= kLanes.
 template <class T>
 inline F32 load_n(const T* p, int n) {

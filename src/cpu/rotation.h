@@ -30,8 +30,8 @@ struct RotationSource {
 
 /// 8 KiB: one for each thread that works, on its stack.
 struct RotationBuffer {
-  float cos[kMaxRopeDim];
-  float sin[kMaxRopeDim];
+  float cos[kMaxRopeDim + kRowSpare];
+  float sin[kMaxRopeDim + kRowSpare];
 };
 
 /// Valid until `buffer` is used again.

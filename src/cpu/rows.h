@@ -36,8 +36,12 @@ struct RowHeads {
 
 using RowKernel = void (*)(const RowHeads& row);
 
+/// Elements beyond their last that cos and sin arrays need: units store whole registers.
+inline constexpr int kRowSpare = 16;
+
 struct RowTable {
-  /// Angles position * turns[i] (kernels/core/rope.h) in the form of Rotation for `mode`.
+  /// Angles position * turns[i] (kernels/core/rope.h) in the form of Rotation for `mode`. `cos` and
+  /// `sin` have room for kRowSpare more elements.
   void (*cos_sin)(RopeMode mode, const uint64_t* turns, int dim, int64_t position, float* cos,
                   float* sin);
   /// dim / 2 cosines followed by dim / 2 sines, in the form of Rotation for interleaved.

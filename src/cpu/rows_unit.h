@@ -70,6 +70,8 @@ void row_kernel(const RowHeads& row) {
   for (int h = 0; h < row.num_heads; ++h) {
     const In* in = reinterpret_cast<const In*>(in_bytes + h * row.in_stride);
     Out* out = reinterpret_cast<Out*>(out_bytes + h * row.out_stride);
+    prefetch_beyond(in, row.head_dim * int64_t{sizeof(In)});
+    if (row.in != row.out) prefetch_beyond(out, row.head_dim * int64_t{sizeof(Out)});
     const float scale = row.scales == nullptr ? row.scale : row.scale / row.scales[h];
     if constexpr (mode == RopeMode::neox) rotate_neox(in, out, dim, row.rotation, scale);
     if constexpr (mode == RopeMode::interleaved) {
@@ -97,22 +99,28 @@ void interleave(const float* cos_sin, int dim, float* cos, float* sin) {
   }
 }
 
+// Whole registers: all four arrays have kLanes elements to spare.
+inline void cos_sin_block(const uint32_t* angles, int n, float* cos, float* sin) {
+  for (int i = 0; i < n; i += kLanes) {
+    const CosSinLanes w = cos_sin_lanes(load_bits<U32>(angles + i));
+    store(cos + i, w.cos);
+    store(sin + i, w.sin);
+  }
+}
+
 void cos_sin(RopeMode mode, const uint64_t* turns, int dim, int64_t position, float* cos,
              float* sin) {
   const int half = dim / 2;
   uint32_t angles[kMaxRopeDim / 2 + kLanes];
   for (int i = 0; i < half; ++i) angles[i] = rope_angle(turns[i], position);
   for (int i = half; i % kLanes != 0; ++i) angles[i] = 0;
+  if (mode == RopeMode::neox) return cos_sin_block(angles, half, cos, sin);
   float both[kMaxRopeDim + kLanes];
-  float* cos_out = mode == RopeMode::interleaved ? both : cos;
-  float* sin_out = mode == RopeMode::interleaved ? both + half : sin;
-  for (int i = 0; i < half; i += kLanes) {
-    const CosSinLanes w = cos_sin_lanes(load_bits<U32>(angles + i));
-    const int n = half - i < kLanes ? half - i : kLanes;
-    store_n(cos_out + i, w.cos, n);
-    store_n(sin_out + i, w.sin, n);
-  }
-  if (mode == RopeMode::interleaved) interleave(both, dim, cos, sin);
+  // The sines last: they overwrite what the cosines store beyond `half`.
+  float sines[kMaxRopeDim / 2 + kLanes];
+  cos_sin_block(angles, half, both, sines);
+  memcpy(both + half, sines, static_cast<size_t>(half) * sizeof(float));
+  interleave(both, dim, cos, sin);
 }
 
 template <class In, class Out>

@@ -10,13 +10,15 @@
 namespace weft {
 namespace {
 
-// States whose weights are held at a time: 2 KiB with 16 lanes, and no second pass for a usual
-// merge.
-constexpr int kChunk = 32;
+// States folded in registers at a time, so many streams of memory; partial sums of a block of heads
+// wait on the stack (16 KiB) in between.
+constexpr int kChunk = 8;
+constexpr int kMaxSums = 4096;
+static_assert(kMaxSums >= kMaxMergeHeadDim);
 constexpr float kInfinity = __builtin_inff();
 constexpr float kLeftOut = -1.0f;  // a weight is never negative
 
-// Up to kLanes neighbouring heads of a row.
+// Neighbouring heads of a row: at most kLanes, and kMaxSums elements.
 struct HeadBlock {
   int begin;
   int count;
@@ -64,7 +66,7 @@ struct Fold {
   int head;
   int begin, end;
   const float* weights;  // of this head: [end - begin], kLanes apart
-  float* sums;           // [head_dim]
+  float* sums;           // [head_dim] of this head
 };
 
 template <class In>
@@ -99,6 +101,7 @@ inline void fold(const Fold& f, int d, int n) {
     const float w = f.weights[(s - f.begin) * kLanes];
     if (w == kLeftOut) continue;
     const In* o = state_of<In>(f, s) + d;
+    prefetch_beyond(o, kVectors * kLanes * int64_t{sizeof(In)});
     for (int i = 0; i < kVectors; ++i) sum[i] += w * take<kPartial>(o + i * kLanes, n);
   }
   if (f.end < f.row->num_states) {
@@ -106,6 +109,7 @@ inline void fold(const Fold& f, int d, int n) {
     return;
   }
   Out* out = reinterpret_cast<Out*>(f.row->o + f.head * f.row->o_stride_head) + d;
+  prefetch_beyond(out, kVectors * kLanes * int64_t{sizeof(Out)});
   for (int i = 0; i < kVectors; ++i) put<kPartial>(out + i * kLanes, sum[i], n);
 }
 
@@ -122,26 +126,25 @@ template <class In, class Out>
 inline void merge_block(const MergeRow& row, HeadBlock heads) {
   const Totals t = totals(row, heads);
   float weights[kChunk * kLanes];
-  float sums[kMaxMergeHeadDim];
-  const bool one_chunk = row.num_states <= kChunk;
-  if (one_chunk) weigh(row, heads, t, 0, row.num_states, weights);
-  for (int i = 0; i < heads.count; ++i) {
-    int begin = 0;
-    do {  // once with no state at all: it writes the zeros
-      const int end = one_chunk ? row.num_states : min_of(begin + kChunk, row.num_states);
-      if (!one_chunk) weigh(row, heads, t, begin, end, weights);
-      fold_head<In, Out>({&row, heads.begin + i, begin, end, weights + i, sums});
-      begin = end;
-    } while (begin < row.num_states);
-  }
+  float sums[kMaxSums];
+  int begin = 0;
+  do {  // once with no state at all: it writes the zeros
+    const int end = min_of(begin + kChunk, row.num_states);
+    weigh(row, heads, t, begin, end, weights);
+    for (int i = 0; i < heads.count; ++i) {
+      fold_head<In, Out>({&row, heads.begin + i, begin, end, weights + i, sums + i * row.head_dim});
+    }
+    begin = end;
+  } while (begin < row.num_states);
   // Last: it may be the memory of lse_first or lse_rest.
   if (row.lse != nullptr) store_n(row.lse + heads.begin, t.lse, heads.count);
 }
 
 template <class In, class Out>
 void merge_row(const MergeRow& row) {
-  for (int h = 0; h < row.num_heads; h += kLanes) {
-    merge_block<In, Out>(row, {h, min_of(kLanes, row.num_heads - h)});
+  const int most = min_of(kLanes, kMaxSums / row.head_dim);
+  for (int h = 0; h < row.num_heads; h += most) {
+    merge_block<In, Out>(row, {h, min_of(most, row.num_heads - h)});
   }
 }
 

@@ -17,7 +17,7 @@ struct MergeImpl {
 
 }  // namespace detail
 
-/// Largest head_dim: a head is accumulated on the stack (4 KiB).
+/// Largest head_dim: partial sums of a head wait on the stack.
 inline constexpr int kMaxMergeHeadDim = 1024;
 
 /// Config with its defaults filled in. Throws Error(invalid_argument) naming the wrong field.
