@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// The runs of append, merge and rope allocate nothing. Hooks in this program count every
+// allocation of the process while they are armed.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "tests/cases/attention_data.h"
+#include "tests/cases/tensors.h"
+#include "weft/append.h"
+#include "weft/merge.h"
+#include "weft/rope.h"
+
+namespace {
+
+std::atomic<bool> armed{false};
+std::atomic<int> allocations{0};
+
+void* counted(size_t size, size_t alignment) {
+  if (armed.load(std::memory_order_relaxed)) allocations.fetch_add(1);
+  void* p = std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+  if (p == nullptr) throw std::bad_alloc();
+  return p;
+}
+
+}  // namespace
+
+void* operator new(size_t size) { return counted(size, alignof(std::max_align_t)); }
+void* operator new[](size_t size) { return counted(size, alignof(std::max_align_t)); }
+void* operator new(size_t size, std::align_val_t a) { return counted(size, size_t(a)); }
+void* operator new[](size_t size, std::align_val_t a) { return counted(size, size_t(a)); }
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete[](void* p) noexcept { std::free(p); }
+void operator delete(void* p, size_t) noexcept { std::free(p); }
+void operator delete[](void* p, size_t) noexcept { std::free(p); }
+void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, size_t, std::align_val_t) noexcept { std::free(p); }
+void operator delete[](void* p, size_t, std::align_val_t) noexcept { std::free(p); }
+
+namespace weft::cases {
+namespace {
+
+template <class F>
+int allocations_of(F&& run) {
+  run();  // weft's pool starts its threads at its first run
+  allocations = 0;
+  armed = true;
+  for (int i = 0; i < 5; ++i) run();
+  armed = false;
+  return allocations;
+}
+
+constexpr int64_t kTokens = 300;
+constexpr Rope kRope{.mode = RopeMode::interleaved};
+
+OwnedTensor tensor(DType dtype, const std::vector<int64_t>& shape) {
+  OwnedTensor t(dtype, shape);
+  t.buffer.fill(0);
+  return t;
+}
+
+TEST(RowOperators, TheHooksCount) {
+  EXPECT_GT(allocations_of([] { std::vector<int> grown(100); }), 0);
+}
+
+TEST(RowOperators, RopeAllocatesNothing) {
+  const OwnedTensor q = tensor(DType::bf16, {kTokens, 8, 128});
+  std::vector<Buffer> owners;
+  RopeArgs args;
+  args.q = args.q_out = q.view;
+  args.positions = make_ints(std::vector<int32_t>(kTokens, 70000), owners);
+  const RopeOp op({.num_qo_heads = 8, .head_dim = 128, .rope = kRope});
+  EXPECT_EQ(allocations_of([&] { op.run(args); }), 0);
+}
+
+TEST(RowOperators, AppendAllocatesNothing) {
+  const OwnedTensor kv = tensor(DType::bf16, {kTokens, 8, 128});
+  const OwnedTensor cache = tensor(DType::e4m3, {2, 2, kTokens, 8, 128});
+  const OwnedTensor q = tensor(DType::bf16, {kTokens, 8, 128});
+  std::vector<Buffer> owners;
+  owners.reserve(4);
+  std::vector<int32_t> positions(kTokens);
+  for (size_t t = 0; t < positions.size(); ++t) positions[t] = static_cast<int32_t>(t);
+  AppendArgs args;
+  args.k = args.v = kv.view;
+  args.q = args.q_out = q.view;
+  args.batch_indices = make_ints(std::vector<int32_t>(kTokens, 0), owners);
+  args.positions = make_ints(positions, owners);
+  args.kv_indptr = make_ints({0, 1}, owners);
+  args.kv_indices = make_ints({1}, owners);
+  args.k_cache = cache.view.select(1, 0), args.v_cache = cache.view.select(1, 1);
+  const Append op({.dtype_kv = DType::e4m3,
+                   .num_kv_heads = 8,
+                   .num_qo_heads = 8,
+                   .head_dim_qk = 128,
+                   .page_size = kTokens,
+                   .rope = kRope});
+  EXPECT_EQ(allocations_of([&] { op.run(args); }), 0);
+}
+
+TEST(RowOperators, MergeAllocatesNothing) {
+  const OwnedTensor o_in = tensor(DType::bf16, {kTokens, 20, 4, 128});
+  const OwnedTensor lse_in = tensor(DType::f32, {kTokens, 20, 4});
+  const OwnedTensor o = tensor(DType::bf16, {kTokens, 4, 128});
+  const Merge op({.num_heads = 4, .head_dim = 128});
+  const MergeArgs args{.o_in = o_in.view, .lse_in = lse_in.view, .o = o.view};
+  EXPECT_EQ(allocations_of([&] { op.run(args); }), 0);
+  const TensorView lse = lse_in.view.select(1, 0);
+  const MergePairArgs pair{.o_a = o_in.view.select(1, 0),
+                           .lse_a = lse,
+                           .o_b = o_in.view.select(1, 1),
+                           .lse_b = lse,
+                           .o = o.view};
+  EXPECT_EQ(allocations_of([&] { op.run(pair); }), 0);
+}
+
+}  // namespace
+}  // namespace weft::cases
