@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pool. A job is published by one atomic word that says whether it may still be joined and how
-// many workers are inside, so a worker that wakes late finds the job closed and nobody waits for it.
+// many workers are inside, so a worker that wakes late finds the job closed and nobody waits for
+// it.
 #include "src/cpu/parallel.h"
 
 #include <unistd.h>
 
+#include "src/base/check.h"
 #include "src/cpu/isa.h"
 
 namespace weft {
@@ -105,9 +107,18 @@ void ThreadPool::run(int n, void (*body)(void* arg, int i), void* arg) {
   busy_.store(false, std::memory_order_release);
 }
 
+void check_executor(const Executor& executor) {
+  if (executor.parallel_for == nullptr) return;
+  if (executor.parallel_for->run == nullptr) {
+    fail(ErrorKind::invalid_argument, "executor.parallel_for.run", "a function", "null");
+  }
+  check_range("executor.parallel_for.num_threads", executor.parallel_for->num_threads, 1,
+              INT32_MAX);
+}
+
 int num_threads(const Executor& executor) {
   if (executor.parallel_for == nullptr) return ThreadPool::shared().num_threads();
-  return executor.parallel_for->num_threads < 1 ? 1 : executor.parallel_for->num_threads;
+  return executor.parallel_for->num_threads;
 }
 
 void parallel_for(const Executor& executor, int n, void (*body)(void* arg, int i), void* arg) {

@@ -53,6 +53,9 @@ class ThreadPool {
   std::atomic<bool> stop_{false};
 };
 
+/// Throws Error(invalid_argument) when the executor's parallel_for cannot be called.
+void check_executor(const Executor& executor);
+
 /// Threads that `executor` offers, at least 1.
 int num_threads(const Executor& executor);
 

@@ -16,6 +16,7 @@ inline constexpr int64_t kTaskBytes = 64 * 1024;
 /// Calls body(begin, end) for ranges that cover [0, num_rows), `bytes_per_row` moved by each row.
 template <class F>
 void parallel_rows(const Executor& executor, int64_t num_rows, int64_t bytes_per_row, F&& body) {
+  check_executor(executor);
   const int64_t wanted = kTaskBytes / std::max<int64_t>(1, bytes_per_row);
   const int64_t rows = std::max<int64_t>({1, wanted, (num_rows >> 30) + 1});
   const int num_tasks = static_cast<int>((num_rows + rows - 1) / rows);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "src/base/check.h"
+#include "src/cpu/isa.h"
 #include "src/cpu/parallel.h"
 #include "src/ops/attention/cpu/unit.h"
 #include "src/ops/attention/explain.h"
@@ -63,9 +64,8 @@ AttentionParams bind_attention(const AttentionPlanImpl& plan, const AttentionArg
   p.k_stride_head = stride_of(args.k, head), p.v_stride_head = stride_of(args.v, head);
   p.lengths = plan.lengths;
   p.kv_indices = plan.kv_indices;
-  p.sm_scale = args.sm_scale
-                   ? *args.sm_scale
-                   : 1.0f / std::sqrt(static_cast<float>(plan.spec.head_dim_qk));
+  p.sm_scale =
+      args.sm_scale ? *args.sm_scale : 1.0f / std::sqrt(static_cast<float>(plan.spec.head_dim_qk));
   p.logits_soft_cap = args.logits_soft_cap;
   p.k_scale = args.k_scale;
   p.v_scale = args.v_scale;
@@ -112,6 +112,10 @@ Attention::Attention(const AttentionConfig& config, const Target& target)
   impl_->config = checked_config(config);
   impl_->target = target;
   impl_->spec = select_attention(impl_->config, target);
+  if (target.isa > usable_isa()) {
+    fail(ErrorKind::unsupported, "target.isa", std::string("at most ") + name_of(usable_isa()),
+         name_of(target.isa));
+  }
   impl_->layout = attention_layout(impl_->config, target, impl_->spec);
 }
 
@@ -132,8 +136,7 @@ std::string Attention::explain() const {
 AttentionPlan Attention::create_plan(TensorView workspace) const {
   AttentionPlan plan;
   const size_t bytes = impl_->layout.bytes;
-  plan.impl_ = std::make_unique<AttentionPlanImpl>(
-      AttentionPlanImpl(*impl_));
+  plan.impl_ = std::make_unique<AttentionPlanImpl>(AttentionPlanImpl(*impl_));
   if (workspace.given()) {
     check_tensor("workspace", workspace, DType::u8, {at_least(static_cast<int64_t>(bytes))},
                  Device{});
@@ -147,6 +150,8 @@ AttentionPlan Attention::create_plan(TensorView workspace) const {
     const uintptr_t at = reinterpret_cast<uintptr_t>(plan.impl_->owned.get());
     plan.impl_->base = plan.impl_->owned.get() + (kArenaAlign - at % kArenaAlign) % kArenaAlign;
   }
+  // No work until it is planned, whatever the memory held: balance and explain read the lists.
+  std::fill_n(impl_->layout.work_indptr.in(plan.impl_->base), impl_->layout.work_indptr.count, 0);
   return plan;
 }
 
@@ -160,6 +165,7 @@ void Attention::run(const AttentionPlan& plan, const AttentionArgs& args,
   const AttentionPlanImpl& p = planned(plan);
   check_same_origin(*impl_, p);
   check_attention_args(p, args);
+  check_executor(executor);
   if (p.summary.num_items == 0) return;
   const AttentionParams params = bind_attention(p, args);
   const AttentionCpuUnit& unit = attention_cpu_unit(p.spec.unit);
