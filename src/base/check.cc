@@ -42,28 +42,43 @@ bool strides_are_sound(const TensorView& tensor) {
   return last < 0 || tensor.shape[last] <= 1 || tensor.strides[last] == 1;
 }
 
+struct Size {
+  bool empty;  // no elements
+  bool fits;   // see size_of_view
+};
+
 // Whether each stride in bytes, the number of elements, and the byte after the last one, counted
 // from the first, fit 63 bits: below, products of sizes and strides are then free of overflow.
 // REQUIRES: sizes and strides are not negative.
-bool span_fits(const TensorView& tensor) {
-  const int64_t most = INT64_MAX / size_of(tensor.dtype);
+Size size_of_view(const TensorView& tensor) {
+  const int64_t most = INT64_MAX / 8;  // no element is wider
+  int64_t numel = 1, span = 1;
+  bool wraps = false, empty = false;
   for (int i = 0; i < tensor.ndim; ++i) {
-    if (tensor.strides[i] > most) return false;  // even where nothing steps by it
-  }
-  if (tensor.numel() == 0) return true;
-  int64_t span = 1;
-  for (int i = 0; i < tensor.ndim; ++i) {
+    wraps |= tensor.strides[i] > most;  // even where nothing steps by it
+    empty |= tensor.shape[i] == 0;
+    if (empty) continue;
     int64_t reach = 0;
-    if (__builtin_mul_overflow(tensor.shape[i] - 1, tensor.strides[i], &reach) ||
-        __builtin_add_overflow(span, reach, &span)) {
-      return false;
-    }
+    wraps |= __builtin_mul_overflow(numel, tensor.shape[i], &numel);
+    wraps |= __builtin_mul_overflow(tensor.shape[i] - 1, tensor.strides[i], &reach);
+    wraps |= __builtin_add_overflow(span, reach, &span);
   }
-  return span <= most && tensor.numel() <= most;
+  return {empty, !wraps && span <= most && numel <= most};
+}
+
+// Each dimension steps over everything the inner ones span, as nearly all tensors do.
+bool is_nested(const TensorView& tensor) {
+  int64_t span = 1;
+  for (int i = tensor.ndim - 1; i >= 0; --i) {
+    if (tensor.shape[i] > 1 && tensor.strides[i] < span) return false;
+    span += tensor.strides[i] * (tensor.shape[i] - 1);
+  }
+  return true;
 }
 
 // Sorted by stride, each dimension must step over everything the smaller ones span.
 bool is_injective(const TensorView& tensor) {
+  if (is_nested(tensor)) return true;
   int order[kMaxDims];
   int n = 0;
   for (int i = 0; i < tensor.ndim; ++i) {
@@ -110,8 +125,9 @@ void check_tensor(const char* argument, const TensorView& tensor, DType dtype,
   if (!strides_are_sound(tensor)) {
     refuse("non-negative strides and a dense last dimension", to_string(tensor));
   }
-  if (!span_fits(tensor)) refuse("a size and a span that fit 63 bits", to_string(tensor));
-  if (tensor.data == nullptr && tensor.numel() > 0) refuse("a data pointer", "null");
+  const Size size = size_of_view(tensor);
+  if (!size.fits) refuse("a size and a span that fit 63 bits", to_string(tensor));
+  if (tensor.data == nullptr && !size.empty) refuse("a data pointer", "null");
   if (reinterpret_cast<uintptr_t>(tensor.data) % static_cast<uintptr_t>(size_of(dtype)) != 0) {
     refuse("data aligned to its " + std::to_string(size_of(dtype)) + "-byte elements",
            "a misaligned pointer");

@@ -49,6 +49,10 @@ bool layouts_meet(const Layout& a, const Layout& b, int i, int64_t delta) {
   return layouts_meet(a, b, i + 1, phase) || layouts_meet(a, b, i + 1, phase - stride);
 }
 
+bool extents_meet(const Extent& a, const Extent& b) {
+  return std::max(a.begin, b.begin) < std::min(a.end, b.end);
+}
+
 void refuse_overlap(const Extent& output, const Extent& other) {
   fail(ErrorKind::invalid_argument, output.argument,
        std::string("memory apart from ") + other.argument,
@@ -68,9 +72,8 @@ Extent extent_of(const char* argument, const TensorView& tensor) {
 }
 
 bool may_overlap(const Extent& a, const Extent& b) {
-  if (std::max(a.begin, b.begin) >= std::min(a.end, b.end)) return false;
-  return layouts_meet(layout_of(*a.tensor), layout_of(*b.tensor), 0,
-                      static_cast<int64_t>(b.begin - a.begin));
+  return extents_meet(a, b) && layouts_meet(layout_of(*a.tensor), layout_of(*b.tensor), 0,
+                                            static_cast<int64_t>(b.begin - a.begin));
 }
 
 bool is_same_view(const TensorView& a, const TensorView& b) {
@@ -85,10 +88,12 @@ bool is_same_view(const TensorView& a, const TensorView& b) {
 void check_apart(std::initializer_list<Extent> outputs, std::initializer_list<Extent> inputs) {
   for (auto output = outputs.begin(); output != outputs.end(); ++output) {
     for (auto other = output + 1; other != outputs.end(); ++other) {
-      if (may_overlap(*output, *other)) refuse_overlap(*output, *other);
+      if (extents_meet(*output, *other) && may_overlap(*output, *other))
+        refuse_overlap(*output, *other);
     }
     for (const Extent& input : inputs) {
-      if (may_overlap(*output, input)) refuse_overlap(*output, input);
+      if (extents_meet(*output, input) && may_overlap(*output, input))
+        refuse_overlap(*output, input);
     }
   }
 }

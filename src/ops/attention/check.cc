@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Everything attention refuses, before anything is written. The passing path allocates nothing.
+#include "src/base/check.h"
+
 #include <algorithm>
 #include <cmath>
 
-#include "src/base/check.h"
+#include "src/base/overlap.h"
 #include "src/ops/attention/plan.h"
 
 namespace weft {
@@ -43,8 +45,8 @@ void check_page_tables(const AttentionConfig& config, const AttentionBatch& batc
     if (pages == 0) continue;
     if (last_page_len[r] < 1 || last_page_len[r] > config.page_size) {
       fail(ErrorKind::invalid_argument, "last_page_len",
-           "1 <= " + element("last_page_len", r) + " <= page_size = " +
-               std::to_string(config.page_size),
+           "1 <= " + element("last_page_len", r) +
+               " <= page_size = " + std::to_string(config.page_size),
            std::to_string(last_page_len[r]));
     }
     if (pages * config.page_size > INT32_MAX) {
@@ -66,8 +68,8 @@ void check_page_tables(const AttentionConfig& config, const AttentionBatch& batc
   }
 }
 
-void check_cache(const char* name, const TensorView& tensor, const AttentionConfig& c,
-                 int head_dim, const detail::AttentionPlanImpl& plan) {
+void check_cache(const char* name, const TensorView& tensor, const AttentionConfig& c, int head_dim,
+                 const detail::AttentionPlanImpl& plan) {
   const int64_t heads = c.num_kv_heads;
   const bool nhd = c.kv_layout == KvLayout::nhd;
   if (c.page_size == 0) {
@@ -98,7 +100,7 @@ void check_mask(const detail::AttentionPlanImpl& plan, const AttentionArgs& args
   const bool wanted = c.mask == MaskMode::custom || c.mask == MaskMode::tree;
   if (!wanted) {
     if (args.custom_mask.given() || args.mask_indptr.given()) {
-      fail(ErrorKind::invalid_argument, "custom_mask",
+      fail(ErrorKind::invalid_argument, args.custom_mask.given() ? "custom_mask" : "mask_indptr",
            std::string("nothing with config.mask = ") + name_of(c.mask), "a tensor");
     }
     return;
@@ -139,6 +141,15 @@ void check_scalars(const AttentionArgs& args) {
   check_range("window_left", args.window_left, -1, INT32_MAX);
 }
 
+void check_overlap(const AttentionArgs& args) {
+  check_apart(
+      {extent_of("o", args.o), extent_of("lse", args.lse)},
+      {extent_of("q", args.q), extent_of("k", args.k), extent_of("v", args.v),
+       extent_of("k_scales", args.k_scales), extent_of("v_scales", args.v_scales),
+       extent_of("sink", args.sink), extent_of("alibi_slopes", args.alibi_slopes),
+       extent_of("custom_mask", args.custom_mask), extent_of("mask_indptr", args.mask_indptr)});
+}
+
 }  // namespace
 
 CheckedBatch check_attention_batch(const AttentionConfig& config, const AttentionBatch& batch) {
@@ -164,8 +175,7 @@ CheckedBatch check_attention_batch(const AttentionConfig& config, const Attentio
   if (config.page_size > 0) {
     check_page_tables(config, batch, checked);
   } else if (batch.kv_indices.given() || batch.last_page_len.given()) {
-    fail(ErrorKind::invalid_argument,
-         batch.kv_indices.given() ? "kv_indices" : "last_page_len",
+    fail(ErrorKind::invalid_argument, batch.kv_indices.given() ? "kv_indices" : "last_page_len",
          "nothing with ragged KV (config.page_size = 0)", "a tensor");
   }
   return checked;
@@ -181,8 +191,7 @@ void check_attention_args(const detail::AttentionPlanImpl& plan, const Attention
   check_cache("k", args.k, c, c.head_dim_qk, plan);
   check_cache("v", args.v, c, c.head_dim_vo, plan);
   if (c.page_size > 0 && args.v.shape[0] != args.k.shape[0]) {
-    fail(ErrorKind::invalid_argument, "v",
-         "as many pages as k, " + std::to_string(args.k.shape[0]),
+    fail(ErrorKind::invalid_argument, "v", "as many pages as k, " + std::to_string(args.k.shape[0]),
          std::to_string(args.v.shape[0]));
   }
   check_output("o", args.o, c.dtype_o, {at_least(plan.nnz_qo), heads, c.head_dim_vo}, kCpu);
@@ -195,6 +204,7 @@ void check_attention_args(const detail::AttentionPlanImpl& plan, const Attention
   check_optional("alibi_slopes", args.alibi_slopes, heads);
   check_scalars(args);
   check_mask(plan, args);
+  check_overlap(args);
 }
 
 }  // namespace weft
