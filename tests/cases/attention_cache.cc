@@ -49,7 +49,8 @@ std::vector<int64_t> cache_shape(const AttentionCase& c, int64_t num_pages, int 
   const bool nhd = c.layout == KvLayout::nhd;
   if (c.page_size == 0) {
     const int64_t n = tokens_of(c);
-    return nhd ? std::vector<int64_t>{n, c.kv_heads, dim} : std::vector<int64_t>{c.kv_heads, n, dim};
+    return nhd ? std::vector<int64_t>{n, c.kv_heads, dim}
+               : std::vector<int64_t>{c.kv_heads, n, dim};
   }
   return nhd ? std::vector<int64_t>{num_pages, c.page_size, c.kv_heads, dim}
              : std::vector<int64_t>{num_pages, c.kv_heads, c.page_size, dim};
@@ -152,7 +153,8 @@ void make_tensors(const AttentionCase& c, Cache& cache) {
   const int row = std::max(c.head_dim, value_dim(c));
   Buffer first;
   Buffer second;
-  cache.k = place(c, p, cache.num_pages, c.head_dim, p.shared ? row : c.head_dim, p.key_copy, first);
+  cache.k =
+      place(c, p, cache.num_pages, c.head_dim, p.shared ? row : c.head_dim, p.key_copy, first);
   cache.owners.push_back(first);
   if (p.shared) {
     cache.v = place(c, p, cache.num_pages, value_dim(c), row, p.value_copy, first);

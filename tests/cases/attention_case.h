@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One row of an attention case table: what the model, the step and the layer bring, with the numbers
-// left out. The tables are in attention_*_cases.cc; attention_data.h makes tensors of a row and
-// run_case.h runs it on a backend. Rows know no backend.
+// One row of an attention case table: what the model, the step and the layer bring, with the
+// numbers left out. The tables are in attention_*_cases.cc; attention_data.h makes tensors of a row
+// and run_case.h runs it on a backend. Rows know no backend.
 #pragma once
 
 #include <optional>
@@ -16,7 +16,8 @@ namespace weft::cases {
 struct Lengths {
   int qo = 0;
   int kv = 0;
-  int id = -1;  // requests with the same id and seed hold the same numbers; -1 = the place in a batch
+  int id =
+      -1;  // requests with the same id and seed hold the same numbers; -1 = the place in a batch
 };
 
 /// How K and V lie in memory.
@@ -77,14 +78,14 @@ inline void PrintTo(const AttentionCase& c, std::ostream* out) { *out << c.name;
 AttentionConfig config_of(const AttentionCase& c);
 
 /// The tables. Together they cover the conformance cases of docs/semantics.md.
-std::vector<AttentionCase> page_cases();      // page sizes, layouts, storage, poison, 64-bit offsets
-std::vector<AttentionCase> length_cases();    // empty, short, mixed and skewed requests
-std::vector<AttentionCase> head_cases();      // groups and head dimensions
-std::vector<AttentionCase> mask_cases();      // causal, window, custom, tree
-std::vector<AttentionCase> value_cases();     // soft cap, scales, sinks, ALiBi, lse
-std::vector<AttentionCase> rope_cases();      // fused RoPE
-std::vector<AttentionCase> dtype_cases();     // every combination of q, KV and o
-std::vector<AttentionCase> ragged_cases();    // KV without pages
+std::vector<AttentionCase> page_cases();    // page sizes, layouts, storage, poison, 64-bit offsets
+std::vector<AttentionCase> length_cases();  // empty, short, mixed and skewed requests
+std::vector<AttentionCase> head_cases();    // groups and head dimensions
+std::vector<AttentionCase> mask_cases();    // causal, window, custom, tree
+std::vector<AttentionCase> value_cases();   // soft cap, scales, sinks, ALiBi, lse
+std::vector<AttentionCase> rope_cases();    // fused RoPE
+std::vector<AttentionCase> dtype_cases();   // every combination of q, KV and o
+std::vector<AttentionCase> ragged_cases();  // KV without pages
 std::vector<AttentionCase> schedule_cases();  // split KV, batch-invariant mode
 std::vector<AttentionCase> long_cases();      // long contexts; slow
 

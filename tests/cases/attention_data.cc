@@ -32,8 +32,7 @@ int total_qo(const AttentionCase& c) {
   return n;
 }
 
-TensorView make_tensor(Buffer& owner, DType dtype, const std::vector<int64_t>& shape,
-                       bool padded) {
+TensorView make_tensor(Buffer& owner, DType dtype, const std::vector<int64_t>& shape, bool padded) {
   const std::vector<int64_t> strides = padded_strides(shape, padded ? 3 : 0);
   TensorView view = make_view(nullptr, dtype, shape, strides);
   const auto element = static_cast<size_t>(size_of(dtype));
@@ -99,8 +98,8 @@ void make_mask(const AttentionCase& c, uint64_t seed, AttentionData& data) {
   }
   data.inputs.emplace_back(bytes.size());
   if (!bytes.empty()) std::memcpy(data.inputs.back().data(), bytes.data(), bytes.size());
-  data.args.custom_mask = TensorView(data.inputs.back().data(), DType::u8,
-                                     {static_cast<int64_t>(bytes.size())});
+  data.args.custom_mask =
+      TensorView(data.inputs.back().data(), DType::u8, {static_cast<int64_t>(bytes.size())});
   data.args.mask_indptr = make_ints(indptr, data.inputs);
 }
 
@@ -129,8 +128,8 @@ void make_values(const AttentionCase& c, uint64_t seed, AttentionData& data) {
   if (c.alibi) {
     std::vector<float> slopes;
     for (int h = 0; h < c.qo_heads; ++h) {
-      slopes.push_back(std::exp2(-8.0f * static_cast<float>(h + 1) /
-                                 static_cast<float>(c.qo_heads)));
+      slopes.push_back(
+          std::exp2(-8.0f * static_cast<float>(h + 1) / static_cast<float>(c.qo_heads)));
     }
     args.alibi_slopes = make_floats(slopes, data.inputs);
   }
@@ -248,8 +247,7 @@ AttentionData make_attention_data(const AttentionCase& c, uint64_t seed, uint64_
     data.args.q = cache.q;
   } else {
     data.inputs.emplace_back();
-    data.args.q =
-        make_tensor(data.inputs.back(), c.q, {nnz, c.qo_heads, c.head_dim}, c.strided_io);
+    data.args.q = make_tensor(data.inputs.back(), c.q, {nnz, c.qo_heads, c.head_dim}, c.strided_io);
   }
   fill_queries(c, seed, data.args.q);
   make_values(c, seed, data);

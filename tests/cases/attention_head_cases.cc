@@ -65,15 +65,15 @@ void add_dims(std::vector<AttentionCase>& out) {
 void add_mla(std::vector<AttentionCase>& out) {
   for (const int group : {1, 16, 128}) {
     for (const int page_size : {1, 64}) {
-      out.push_back({.name = "mla_group_" + std::to_string(group) + "_page_" +
-                             std::to_string(page_size),
-                     .qo_heads = group,
-                     .kv_heads = 1,
-                     .head_dim = 576,
-                     .head_dim_vo = 512,
-                     .page_size = page_size,
-                     .storage = Storage::value_in_key,
-                     .requests = {{1, 200}, {2, 65}, {4, 3}}});
+      out.push_back(
+          {.name = "mla_group_" + std::to_string(group) + "_page_" + std::to_string(page_size),
+           .qo_heads = group,
+           .kv_heads = 1,
+           .head_dim = 576,
+           .head_dim_vo = 512,
+           .page_size = page_size,
+           .storage = Storage::value_in_key,
+           .requests = {{1, 200}, {2, 65}, {4, 3}}});
     }
   }
   out.push_back({.name = "mla_e4m3",

@@ -50,9 +50,7 @@ void add_bits(std::vector<AttentionCase>& out) {
                    .kv_heads = 1,
                    .mask = mask,
                    .requests = {{5, 301}, {0, 7}, {3, 0}, {13, 13}, {7, 65}, {11, 4}}});
-    out.push_back({.name = name + "_long_split",
-                   .mask = mask,
-                   .requests = {{6, 1400}, {1, 20}}});
+    out.push_back({.name = name + "_long_split", .mask = mask, .requests = {{6, 1400}, {1, 20}}});
     out.push_back({.name = name + "_ragged_hnd",
                    .page_size = 0,
                    .layout = KvLayout::hnd,

@@ -9,9 +9,8 @@ std::vector<AttentionCase> ragged_cases() {
     const char* name;
     Storage storage;
   };
-  constexpr Row kRows[] = {{"separate", Storage::separate},
-                           {"joined", Storage::joined},
-                           {"strided", Storage::strided}};
+  constexpr Row kRows[] = {
+      {"separate", Storage::separate}, {"joined", Storage::joined}, {"strided", Storage::strided}};
   std::vector<AttentionCase> out;
   for (const Row& row : kRows) {
     for (const KvLayout layout : {KvLayout::nhd, KvLayout::hnd}) {
@@ -48,12 +47,12 @@ std::vector<AttentionCase> schedule_cases() {
   }
   for (const int split : {64, 128, 256, 1024}) {
     for (const MaskMode mask : {MaskMode::none, MaskMode::causal}) {
-      out.push_back({.name = std::string("invariant_") + name_of(mask) + "_split_" +
-                             std::to_string(split),
-                     .mask = mask,
-                     .schedule = ScheduleMode::batch_invariant,
-                     .split_kv = split,
-                     .requests = {{1, 3000}, {1, 9}, {100, 500}, {3, 1100}, {2, 0}, {5, 3}}});
+      out.push_back(
+          {.name = std::string("invariant_") + name_of(mask) + "_split_" + std::to_string(split),
+           .mask = mask,
+           .schedule = ScheduleMode::batch_invariant,
+           .split_kv = split,
+           .requests = {{1, 3000}, {1, 9}, {100, 500}, {3, 1100}, {2, 0}, {5, 3}}});
     }
     out.push_back({.name = "invariant_window_split_" + std::to_string(split),
                    .schedule = ScheduleMode::batch_invariant,
@@ -89,10 +88,7 @@ std::vector<AttentionCase> long_cases() {
       {.name = "prefill_1k", .qo_heads = 8, .head_dim = 128, .requests = {{1024, 1024}}},
       {.name = "chunk_on_8k", .head_dim = 128, .requests = {{256, 8192}}},
       {.name = "batch_300", .qo_heads = 8, .requests = many},
-      {.name = "batch_300_hnd_page_1",
-       .page_size = 1,
-       .layout = KvLayout::hnd,
-       .requests = many},
+      {.name = "batch_300_hnd_page_1", .page_size = 1, .layout = KvLayout::hnd, .requests = many},
       {.name = "mla_long",
        .qo_heads = 32,
        .kv_heads = 1,

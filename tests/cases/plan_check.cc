@@ -62,7 +62,8 @@ class Walk {
   }
 
   std::string finish() const {
-    if (request_ != batch_size_) return "tiles are missing from request " + std::to_string(request_);
+    if (request_ != batch_size_)
+      return "tiles are missing from request " + std::to_string(request_);
     if (merge_ + 1 != plan_.summary.num_merges) return "a merge without pieces";
     if (next_partial_ != plan_.summary.partial_rows) return "partial_rows does not add up";
     return "";
@@ -195,11 +196,10 @@ PlanLists make_plan(const ScheduleSpec& spec, const BatchOfLengths& batch, int m
   plan.merges.assign(static_cast<size_t>(plan.capacity.merges) + kSpare, merge_mark);
   plan.summary = partition(spec, batch.view(), batch.size(), plan.work_indptr.data(),
                            plan.items.data(), plan.merges.data());
-  plan.overrun =
-      !std::all_of(plan.items.end() - kSpare, plan.items.end(),
-                   [&](const WorkItem& w) { return w == item_mark; }) ||
-      !std::all_of(plan.merges.end() - kSpare, plan.merges.end(),
-                   [&](const MergeItem& m) { return m == merge_mark; });
+  plan.overrun = !std::all_of(plan.items.end() - kSpare, plan.items.end(),
+                              [&](const WorkItem& w) { return w == item_mark; }) ||
+                 !std::all_of(plan.merges.end() - kSpare, plan.merges.end(),
+                              [&](const MergeItem& m) { return m == merge_mark; });
   return plan;
 }
 

@@ -68,8 +68,8 @@ Expected expect_rows(const AttentionData& data, uint64_t seed, double budget) {
   const double dims = data.config.head_dim_qk + data.args.o.shape[2];
   double work = 0;
   for (int r = 0; r < exact.batch_size(); ++r) {
-    work += static_cast<double>(exact.qo_len(r)) * static_cast<double>(exact.kv_len(r)) * dims *
-            heads;
+    work +=
+        static_cast<double>(exact.qo_len(r)) * static_cast<double>(exact.kv_len(r)) * dims * heads;
   }
   const double keep = std::min(1.0, budget / std::max(work, 1.0));
   Random random(seed);
@@ -105,8 +105,8 @@ Comparison compare_rows(const AttentionData& data, const Expected& expected) {
 
 Runner::Runner(const AttentionConfig& config, const Target& target)
     : attention_(config, target), workspace_(attention_.workspace_bytes()) {
-  plan_ = attention_.create_plan(TensorView(workspace_.data(), DType::u8,
-                                            {static_cast<int64_t>(workspace_.size())}));
+  plan_ = attention_.create_plan(
+      TensorView(workspace_.data(), DType::u8, {static_cast<int64_t>(workspace_.size())}));
 }
 
 void Runner::plan(const AttentionBatch& batch, const Executor& executor) {

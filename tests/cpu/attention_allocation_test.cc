@@ -138,7 +138,11 @@ std::vector<AttentionCase> cases() {
   const std::vector<Lengths> lengths{{1, 2000}, {80, 400}, {5, 65}, {0, 3}, {2, 0}};
   return {
       {.name = "paged_bf16", .head_dim = 128, .requests = lengths},
-      {.name = "ragged_f32", .q = DType::f32, .kv = DType::f32, .page_size = 0, .requests = lengths},
+      {.name = "ragged_f32",
+       .q = DType::f32,
+       .kv = DType::f32,
+       .page_size = 0,
+       .requests = lengths},
       {.name = "custom_mask_e4m3_all_values",
        .kv = DType::e4m3,
        .mask = MaskMode::custom,

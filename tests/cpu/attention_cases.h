@@ -13,7 +13,8 @@ namespace weft::cases {
 class AttentionCases : public testing::TestWithParam<AttentionCase> {};
 
 TEST_P(AttentionCases, MatchOracleOnEveryTargetAndPool) {
-  const uint64_t seed = hash_of(GetParam().name) + static_cast<uint64_t>(GTEST_FLAG_GET(random_seed));
+  const uint64_t seed =
+      hash_of(GetParam().name) + static_cast<uint64_t>(GTEST_FLAG_GET(random_seed));
   double worst = 0;
   EXPECT_EQ(check_case(GetParam(), seed, &worst), "");
   RecordProperty("worst_error_over_tolerance", std::to_string(worst));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The same content asked for in different ways gives the same bits: other pages, page sizes, ragged,
-// other storage; and in the batch-invariant mode other batches. Two halves merged give the whole.
+// The same content asked for in different ways gives the same bits: other pages, page sizes,
+// ragged, other storage; and in the batch-invariant mode other batches. Two halves merged give the
+// whole.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -101,7 +102,8 @@ TEST_P(Equivalence, RunToRun) {
 }
 
 /// The request under test among `others`, at place `at`.
-AttentionCase batch_with(const AttentionCase& alone, const std::vector<Lengths>& others, size_t at) {
+AttentionCase batch_with(const AttentionCase& alone, const std::vector<Lengths>& others,
+                         size_t at) {
   AttentionCase c = alone;
   c.requests = others;
   c.requests.insert(c.requests.begin() + static_cast<std::ptrdiff_t>(at), alone.requests[0]);
@@ -131,8 +133,7 @@ TEST_P(Equivalence, BatchInvariantModeIgnoresNeighbours) {
           r = {static_cast<int>(random.integer(0, 15)), static_cast<int>(random.integer(0, 300))};
           if (round == 4) r.kv = 40;
         }
-        const auto at = static_cast<size_t>(
-            random.integer(0, static_cast<int64_t>(others.size())));
+        const auto at = static_cast<size_t>(random.integer(0, static_cast<int64_t>(others.size())));
         AttentionData data = make_attention_data(batch_with(alone, others, at), seed());
         runner.plan(data.batch);
         runner.run(data);
@@ -189,8 +190,8 @@ TEST_P(Equivalence, HalvesMergedMakeTheWhole) {
         Runner runner(config, GetParam());
         runner.plan(batch);
         AttentionData part = data;
-        part.args = keys_of(data, half == 0 ? 0 : kCut, half == 0 ? kCut : kKv,
-                            o.select(1, half), lse.select(1, half));
+        part.args = keys_of(data, half == 0 ? 0 : kCut, half == 0 ? kCut : kKv, o.select(1, half),
+                            lse.select(1, half));
         runner.run(part);
       }
       const Merge merge({.dtype = DType::f32, .num_heads = 4, .head_dim = 64, .lse_base2 = base2},

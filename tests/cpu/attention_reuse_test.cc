@@ -100,9 +100,8 @@ TEST_P(OnEveryTarget, PlansManyBatchesInTurn) {
     const int n = kind == 0 ? 60 : static_cast<int>(random.integer(0, kind == 1 ? 3 : 12));
     c.requests.clear();
     for (int r = 0, left = 400; r < n; ++r) {
-      const int qo = std::min<int>(left, kind == 0 || random.chance(0.6)
-                                             ? 1
-                                             : static_cast<int>(random.integer(0, 90)));
+      const int qo = std::min<int>(
+          left, kind == 0 || random.chance(0.6) ? 1 : static_cast<int>(random.integer(0, 90)));
       left -= qo;
       const int kv = static_cast<int>(random.integer(0, kind == 1 ? 2500 : 200));
       c.requests.push_back({qo, kind == 0 ? 1 : kv});

@@ -59,16 +59,14 @@ double o_tolerance(const Precision& p, const AttentionRow& row, int d) {
   const double logits = logit_sigma(p, row);
   const double variance = once * once * (narrows(p) ? 2 : 1) + logits * logits;
   const double random = kSigmas * std::sqrt(variance) * row.rms[i];
-  const double systematic =
-      2 * (kExpError + logit_bias(p, row) + sum_error(row)) * row.abs[i];
+  const double systematic = 2 * (kExpError + logit_bias(p, row) + sum_error(row)) * row.abs[i];
   return random + systematic + unit_roundoff(p.o) * std::fabs(row.o[i]) + smallest(p.o);
 }
 
 double lse_tolerance(const Precision& p, const AttentionRow& row) {
   const double random =
       kSigmas * (logit_sigma(p, row) + rounding_sigma(p.compute) * row.weight_rms);
-  return random + kExpError + logit_bias(p, row) + sum_error(row) +
-         4 * kU32 * std::fabs(row.lse);
+  return random + kExpError + logit_bias(p, row) + sum_error(row) + 4 * kU32 * std::fabs(row.lse);
 }
 
 }  // namespace weft::oracle

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// How far a right answer may be from the exact one: the single place where tolerances are made, from
-// the dtypes and the conditioning of a row. Used by every comparison with an oracle.
+// How far a right answer may be from the exact one: the single place where tolerances are made,
+// from the dtypes and the conditioning of a row. Used by every comparison with an oracle.
 //
 // An o element is sum_j w_j v_j. A right implementation rounds P (the unnormalised w_j) to the
 // compute dtype, perturbs logits while it accumulates q.k (and rounds q and k once more when it
-// rotates them), sums in f32 and rounds o once. Roundings of different keys are independent when the
-// inputs are random, so they add up as sqrt(sum_j (w_j v_j)^2), not as sum_j w_j |v_j|: for 4096
-// keys that is 64 times tighter, tight enough that one key lost or counted twice fails the check.
-// The factor 6 is six standard deviations. What is systematic (exp2's polynomial, tanh, the order of
-// an f32 sum) is bounded by the absolute sum instead.
+// rotates them), sums in f32 and rounds o once. Roundings of different keys are independent when
+// the inputs are random, so they add up as sqrt(sum_j (w_j v_j)^2), not as sum_j w_j |v_j|: for
+// 4096 keys that is 64 times tighter, tight enough that one key lost or counted twice fails the
+// check. The factor 6 is six standard deviations. What is systematic (exp2's polynomial, tanh, the
+// order of an f32 sum) is bounded by the absolute sum instead.
 #pragma once
 
 #include "tests/oracle/attention.h"

@@ -31,15 +31,24 @@ TEST(Numbers, KnownCodes) {
   };
   const double inf = std::numeric_limits<double>::infinity();
   const Row rows[] = {
-      {DType::e4m3, 0x7e, 448},          {DType::e4m3, 0x38, 1},
-      {DType::e4m3, 0xb8, -1},           {DType::e4m3, 0x01, std::ldexp(1, -9)},
-      {DType::e4m3, 0x08, 0x1p-6},       {DType::e4m3, 0x78, 256},
-      {DType::e5m2, 0x7b, 57344},        {DType::e5m2, 0x7c, inf},
-      {DType::e5m2, 0x3c, 1},            {DType::e5m2, 0x01, 0x1p-16},
-      {DType::f16, 0x7bff, 65504},       {DType::f16, 0x3c00, 1},
-      {DType::f16, 0x0001, 0x1p-24},     {DType::f16, 0xfc00, -inf},
-      {DType::bf16, 0x3f80, 1},          {DType::bf16, 0x7f80, inf},
-      {DType::bf16, 0x4049, 3.140625},   {DType::bf16, 0x0001, 0x1p-133},
+      {DType::e4m3, 0x7e, 448},
+      {DType::e4m3, 0x38, 1},
+      {DType::e4m3, 0xb8, -1},
+      {DType::e4m3, 0x01, std::ldexp(1, -9)},
+      {DType::e4m3, 0x08, 0x1p-6},
+      {DType::e4m3, 0x78, 256},
+      {DType::e5m2, 0x7b, 57344},
+      {DType::e5m2, 0x7c, inf},
+      {DType::e5m2, 0x3c, 1},
+      {DType::e5m2, 0x01, 0x1p-16},
+      {DType::f16, 0x7bff, 65504},
+      {DType::f16, 0x3c00, 1},
+      {DType::f16, 0x0001, 0x1p-24},
+      {DType::f16, 0xfc00, -inf},
+      {DType::bf16, 0x3f80, 1},
+      {DType::bf16, 0x7f80, inf},
+      {DType::bf16, 0x4049, 3.140625},
+      {DType::bf16, 0x0001, 0x1p-133},
       {DType::f32, 0x40490fdb, 3.1415927410125732},
   };
   for (const Row& row : rows) {
@@ -63,7 +72,7 @@ TEST(Numbers, EveryCodeOfEveryFormatSurvives) {
 }
 
 TEST(Numbers, RoundsToNearestEven) {
-  EXPECT_EQ(rounded(DType::bf16, 1 + 0x1p-8), 1);             // tie to even
+  EXPECT_EQ(rounded(DType::bf16, 1 + 0x1p-8), 1);  // tie to even
   EXPECT_EQ(rounded(DType::bf16, 1 + 3 * 0x1p-8), 1 + 0x1p-6);
   EXPECT_EQ(rounded(DType::bf16, 1 + 0x1p-8 + 0x1p-30), 1 + 0x1p-7);
   EXPECT_EQ(rounded(DType::e4m3, 1e9), 448);
@@ -71,7 +80,7 @@ TEST(Numbers, RoundsToNearestEven) {
   EXPECT_EQ(rounded(DType::e5m2, 1e9), 57344);
   EXPECT_EQ(rounded(DType::f16, 65520), std::numeric_limits<double>::infinity());
   EXPECT_EQ(rounded(DType::f16, 65519.9), 65504);
-  EXPECT_EQ(rounded(DType::e4m3, 0x1p-10), 0);                // tie to even: zero
+  EXPECT_EQ(rounded(DType::e4m3, 0x1p-10), 0);  // tie to even: zero
   EXPECT_EQ(rounded(DType::e4m3, 1.1 * 0x1p-10), 0x1p-9);
 }
 

@@ -32,8 +32,7 @@ TEST(Partition, CoversSmallBatchesExactlyOnce) {
   for (int round = 0; round < 1500; ++round) {
     ScheduleSpec spec = random_spec(random);
     spec.group_size = std::min(spec.group_size, 4);
-    const BatchOfLengths batch =
-        random_batch(random, static_cast<int>(random.integer(0, 5)), 12);
+    const BatchOfLengths batch = random_batch(random, static_cast<int>(random.integer(0, 5)), 12);
     const PlanLists plan = tight_plan(spec, batch);
     ASSERT_EQ(wrong_with(spec, batch, plan), "") << "round " << round << ": " << print(spec);
     ASSERT_EQ(check_coverage(spec, batch, plan), "") << "round " << round << ": " << print(spec);
@@ -82,8 +81,8 @@ TEST(Partition, SameLengthsSameLists) {
   }
 }
 
-/// Each cut lies at most min_blocks blocks and half a fixed part away from the even share, and a cut
-/// adds one fixed part.
+/// Each cut lies at most min_blocks blocks and half a fixed part away from the even share, and a
+/// cut adds one fixed part.
 TEST(Partition, LoadsAreEven) {
   Random random(seed(5));
   int measured = 0;
@@ -94,8 +93,7 @@ TEST(Partition, LoadsAreEven) {
         random_batch(random, static_cast<int>(random.integer(1, 60)), 20000);
     const PlanLists plan = tight_plan(spec, batch);
     const std::vector<int64_t> loads = group_loads(spec, batch, plan);
-    const int64_t block =
-        spec.cost.per_block + int64_t{spec.qo_tile} * spec.cost.per_block_row;
+    const int64_t block = spec.cost.per_block + int64_t{spec.qo_tile} * spec.cost.per_block_row;
     const int64_t slack = 2 * (spec.min_blocks * block + spec.cost.fixed);
     const int64_t busiest = *std::max_element(loads.begin(), loads.end());
     const int64_t total = std::accumulate(loads.begin(), loads.end(), int64_t{0});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The KV range of a tile against brute force: every visible key inside, none but visible ones at the
-// ends, for causal and windowed tiles of any shape.
+// The KV range of a tile against brute force: every visible key inside, none but visible ones at
+// the ends, for causal and windowed tiles of any shape.
 #include <gtest/gtest.h>
 
 #include "kernels/core/work.h"
