@@ -53,17 +53,17 @@ struct Size {
 Size size_of_view(const TensorView& tensor) {
   const int64_t most = INT64_MAX / 8;  // no element is wider
   int64_t numel = 1, span = 1;
-  bool wraps = false, empty = false;
+  bool steep = false, wraps = false, empty = false;
   for (int i = 0; i < tensor.ndim; ++i) {
-    wraps |= tensor.strides[i] > most;  // even where nothing steps by it
+    steep |= tensor.strides[i] > most;  // even where nothing steps by it
     empty |= tensor.shape[i] == 0;
-    if (empty) continue;
     int64_t reach = 0;
     wraps |= __builtin_mul_overflow(numel, tensor.shape[i], &numel);
     wraps |= __builtin_mul_overflow(tensor.shape[i] - 1, tensor.strides[i], &reach);
     wraps |= __builtin_add_overflow(span, reach, &span);
   }
-  return {empty, !wraps && span <= most && numel <= most};
+  const bool counts = !wraps && span <= most && numel <= most;
+  return {empty, !steep && (empty || counts)};
 }
 
 // Each dimension steps over everything the inner ones span, as nearly all tensors do.

@@ -164,8 +164,8 @@ void TileRun<M>::run_block(int32_t block, bool o_live) {
     }
   }
   M::pack_v(scratch_.v, scratch_.ldo, scratch_.v_rows, spec_.dtype_kv, spec_.head_dim_vo);
-  for (int r = view.row_begin; r < view.row_end; r += kChunkRows) {
-    const int rows = min_of(view.row_end - r, kChunkRows);
+  for (int r = view.row_begin; r < view.row_end; r += M::kChunkRows) {
+    const int rows = min_of(view.row_end - r, M::kChunkRows);
     M::multiply(dots_of(r), rows, kBlockKeys, PackedWords{scratch_.k, kBlockKeys});
     softmax_rows(view, block, r, rows, o_live);
     M::multiply(sums_of(r, o_live), rows, scratch_.ldo, PackedWords{scratch_.v, scratch_.ldo});

@@ -35,6 +35,10 @@ inline void configure_tiles(int rows) {
 }
 
 struct AmxMatrix : Bf16Matrix {
+  // One tile of rows at a time: their dots and weights are read back from L1 while the tiles of K
+  // and V share it. 1390 GFLOP/s on two cores of a Xeon, 1120 with chunks of 48.
+  static constexpr int kChunkRows = 16;
+
   /// REQUIRES: B has whole tiles of steps, zero where A has none; columns is a multiple of 32.
   static void multiply(const Operands& x, int rows, int columns, const PackedWords& b) {
     int row = 0;

@@ -8,10 +8,6 @@
 namespace weft {
 namespace {
 
-// Rows that go through dots, softmax and accumulation together: 48 rows of dots and weights are
-// 18 KB, which stay in L1 between the three.
-constexpr int kChunkRows = 48;
-
 struct Scratch {
   // Lives for a run, filled by `begin`.
   char* zeros;      // a row of the cache
@@ -30,8 +26,8 @@ struct Scratch {
   uint32_t* v_stage;  // [kBlockKeys, ldv]
   uint32_t* k;        // packed [ldq, kBlockKeys]
   uint32_t* v;        // packed [kBlockKeys / per word, ldo]
-  float* s;           // [kChunkRows, kBlockKeys]
-  uint32_t* p;        // [kChunkRows, kBlockKeys / per word]
+  float* s;           // [M::kChunkRows, kBlockKeys]
+  uint32_t* p;        // [M::kChunkRows, kBlockKeys / per word]
   float* row;         // one row, wide enough for q, k and o
   float* cos_sin;     // [2, head_dim_qk / 2 padded]
 
@@ -86,8 +82,8 @@ Scratch carve_scratch(const AttentionSpec& spec, void* base) {
   c.take(s.v_stage, stage ? kBlockKeys * s.ldv : 0);
   c.take(s.k, kBlockKeys * s.ldq);
   c.take(s.v, kBlockWords * s.ldo);
-  c.take(s.s, kChunkRows * kBlockKeys);
-  c.take(s.p, kChunkRows * kBlockWords);
+  c.take(s.s, M::kChunkRows * kBlockKeys);
+  c.take(s.p, M::kChunkRows * kBlockWords);
   c.take(s.row, widest);
   c.take(s.cos_sin, rope ? widest : 0);
   s.bytes = c.bytes();
