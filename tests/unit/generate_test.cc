@@ -13,7 +13,7 @@ namespace weft::cli {
 namespace {
 
 const std::string kColours =
-    "the sky is blue. the grass is green. the snow is white. the coal is black. ";
+    "the sky is blue. the grass is green. the snow is white. the coal is dark. ";
 
 GenerateOptions small_options() {
   GenerateOptions options;
@@ -49,7 +49,7 @@ TEST(Generate, SaysWhatIsExpected) {
   ASSERT_EQ(result.generations.size(), 3u);
   EXPECT_EQ(result.generations[0].got, " blue.");
   EXPECT_EQ(result.generations[1].got, " green.");
-  EXPECT_EQ(result.generations[2].got, " black.");
+  EXPECT_EQ(result.generations[2].got, " dark.");
   EXPECT_TRUE(result.ok());
   EXPECT_GT(result.cached_tokens, 0);
   EXPECT_GT(result.mixed_steps, 0);
@@ -88,7 +88,7 @@ TEST(Generate, SurvivesPreemption) {
   options.max_new = 50;
   options.stop = '?';      // goes on past the full stop
   const GenerateResult result = run({kColours + "the sky is", "the snow is white. the snow is",
-                                     "the coal is black. the coal is"}, options);
+                                     "the coal is dark. the coal is"}, options);
   EXPECT_GT(result.preemptions, 0);
   for (const Generation& g : result.generations) EXPECT_EQ(g.got, g.expected);
 }

@@ -21,6 +21,7 @@ double from_f16(uint16_t half) {
 
 uint16_t to_f16(float value) {
   const uint16_t sign = std::signbit(value) ? 0x8000 : 0;
+  if (value == 0) return sign;
   int exponent = 0;
   std::frexp(value, &exponent);
   // Spacing 2^(exponent - 11) for normal numbers, 2^-24 below them.

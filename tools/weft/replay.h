@@ -83,6 +83,7 @@ struct ReplayResult {
   double gflops_roof = 0, gbs_roof = 0;
   double wall_s = 0;
   PlanView busiest_plan;  // of the step with most decodes beside a prefill
+  std::vector<int> busiest_qo_lens;
   size_t busiest_step = 0;
 
   bool ok() const { return rows_failed == 0 && plans_failed == 0; }

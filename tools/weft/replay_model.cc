@@ -77,6 +77,7 @@ void ReplayModel::check_coverage(const engine::StepView& view) {
   if (mixed > most_mixed_) {
     most_mixed_ = mixed;
     result_.busiest_plan = std::move(plan);
+    result_.busiest_qo_lens = shape.qo_lens;
     result_.busiest_step = result_.steps.size();
   }
 }
