@@ -243,4 +243,9 @@ JsonObject& JsonObject::raw(std::string_view name, const std::string& json) {
   return *this;
 }
 
+JsonObject& JsonObject::append(const JsonObject& other) {
+  body_ += (body_.empty() || other.body_.empty() ? "" : ", ") + other.body_;
+  return *this;
+}
+
 }  // namespace weft::cli

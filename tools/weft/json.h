@@ -61,6 +61,8 @@ class JsonObject {
   JsonObject& add(std::string_view name, int64_t value) { return raw(name, std::to_string(value)); }
   JsonObject& add(std::string_view name, bool value) { return raw(name, value ? "true" : "false"); }
   JsonObject& raw(std::string_view name, const std::string& json);
+  /// The members of another object after these.
+  JsonObject& append(const JsonObject& other);
   std::string str() const { return "{" + body_ + "}"; }
 
  private:

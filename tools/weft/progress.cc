@@ -26,7 +26,9 @@ bool is_terminal() {
 std::string human_time(double seconds) {
   char text[48];
   const int64_t s = std::llround(seconds);
-  if (seconds < 10) {
+  if (seconds < 1) {
+    std::snprintf(text, sizeof text, seconds < 0.01 ? "%.2g ms" : "%.0f ms", seconds * 1e3);
+  } else if (seconds < 10) {
     std::snprintf(text, sizeof text, "%.1f s", seconds);
   } else if (s < 60) {
     std::snprintf(text, sizeof text, "%d s", static_cast<int>(s));

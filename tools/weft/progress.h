@@ -26,7 +26,7 @@ class Progress {
   std::chrono::steady_clock::time_point begin_, next_;
 };
 
-/// "4 s", "3 min 20 s", "1 h 5 min".
+/// "40 ms", "4.1 s", "3 min 20 s", "1 h 5 min".
 std::string human_time(double seconds);
 
 }  // namespace weft::cli

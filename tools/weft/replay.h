@@ -82,7 +82,7 @@ struct ReplayResult {
   std::string unit;
   double gflops_roof = 0, gbs_roof = 0;
   double wall_s = 0;
-  PlanView busiest_plan;  // of the step with most decodes beside a prefill
+  PlanView busiest_plan;  // of the step with most of decode and prefill together
   std::vector<int> busiest_qo_lens;
   size_t busiest_step = 0;
 

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "tools/weft/format.h"
+#include "tools/weft/progress.h"
 #include "tools/weft/stats.h"
 #include "tools/weft/svg.h"
 
@@ -102,7 +103,7 @@ std::string histogram(const std::vector<double>& values, const std::string& what
     svg.line(at, top - 6, at, bottom, "mark");
     const bool left = at > width * 0.7;
     svg.text(at + (left ? -5 : 5), p == 50.0 ? top + 4 : top - 10,
-             strf("p%.0f %.3g ms", p, value), left ? "end" : "start", "label");
+             strf("p%.0f %s", p, human_time(value / 1e3).c_str()), left ? "end" : "start", "label");
   }
   return svg.str();
 }
@@ -184,9 +185,9 @@ std::string chart_roofline(const ReplayResult& r, double width) {
                 {x.to(), y(r.gflops_roof)}},
                "roof");
   svg.text(x.to(), y(r.gflops_roof) - 8, strf("%.0f GFLOP/s", r.gflops_roof), "end", "label");
-  const double middle = std::sqrt(std::max(x.lo(), y.lo() / r.gbs_roof) * ridge);
-  svg.text(x(middle) - 8, y(middle * r.gbs_roof) - 6, strf("%.0f GB/s", r.gbs_roof), "end",
-           "label");
+  const double low = std::max(x.lo(), y.lo() / r.gbs_roof);
+  const double at = low * std::pow(ridge / low, 0.3);
+  svg.text(x(at) + 8, y(at * r.gbs_roof) + 10, strf("%.0f GB/s", r.gbs_roof), "start", "label");
   return svg.str();
 }
 

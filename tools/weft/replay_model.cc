@@ -73,7 +73,7 @@ void ReplayModel::check_coverage(const engine::StepView& view) {
     }
   }
   const int64_t decodes = view.step->num_decodes;
-  const int64_t mixed = decodes < view.num_tokens() ? decodes : 0;
+  const int64_t mixed = decodes * (view.num_tokens() - decodes);
   if (mixed > most_mixed_) {
     most_mixed_ = mixed;
     result_.busiest_plan = std::move(plan);

@@ -29,6 +29,7 @@ class Roofs {
   void sample_memory();                     // past the caches
   void sample_cache(int64_t bytes_a_thread);  // resident
 
+  void clear() { units_.clear(), reads_.clear(); }
   double gflops(const RoofUnit& unit) const;
   double memory_gbs() const;
   double cache_gbs(int64_t bytes_a_thread) const;

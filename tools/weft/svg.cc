@@ -116,9 +116,13 @@ void draw_axes(Svg& svg, const Scale& x, const Scale& y, const std::string& x_ti
     svg.line(x.from(), y(t), x.to(), y(t), "grid");
     svg.text(x.from() - 6, y(t) + 4, tick_label(t), "end", "tick");
   }
-  for (double t : x.ticks(x_ticks)) {
-    svg.line(x(t), y.from(), x(t), y.from() + 4, "axis");
-    svg.text(x(t), y.from() + 17, tick_label(t), "middle", "tick");
+  if (x_ticks > 0) {
+    for (double t : x.ticks(x_ticks)) {
+      svg.line(x(t), y.from(), x(t), y.from() + 4, "axis");
+      const bool last = x(t) > x.to() - 14;  // would stand out of the drawing
+      svg.text(last ? x.to() + 8 : x(t), y.from() + 17, tick_label(t), last ? "end" : "middle",
+               "tick");
+    }
   }
   svg.line(x.from(), y.from(), x.to(), y.from(), "axis");
   if (!x_title.empty()) svg.text(x.to(), y.from() + 33, x_title, "end", "title");

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// `weft bench`: one line a case, its roof beside it.
+#include <cstdio>
+#include <regex>
+
+#include "tools/weft/bench.h"
+#include "tools/weft/commands.h"
+#include "tools/weft/format.h"
+#include "tools/weft/progress.h"
+
+namespace weft::cli {
+namespace {
+
+const Command kCommand{
+    "bench",
+    "",
+    "measure every operator beside the roofs of this machine",
+    "Runs benchmark cases, one line each: the median time, the rate, and the share of the roof: what\n"
+    "this machine does at best for the same arithmetic (in registers) or the same bytes (past the\n"
+    "caches), measured between the samples of the case. A case with a target ends in pass or MISS.\n"
+    "For figures worth quoting nothing else should run.",
+    "  weft bench --filter prefill\n"
+    "  weft bench --filter 'decode/b1.*g4' --json",
+    0,
+    0,
+    {
+        {"--filter", "RE", "", "cases whose id contains a match of this regular expression"},
+        {"--list", "", "", "list the ids and run nothing"},
+        {"--check", "", "", "exit status 1 when a target is missed"},
+        threads_option(),
+        isa_option(),
+    }};
+
+std::string rate(const BenchResult& r) {
+  if (r.compute_bound) return strf("%8.3f TFLOP/s", r.flops / r.us / 1e6);
+  if (r.bytes > 0) return strf("%8.4f TB/s   ", r.bytes / r.us / 1e6);
+  return "               ";
+}
+
+void print_line(const BenchCase& c, const BenchResult& r) {
+  const double spread = (r.us_p90 - r.us_p10) / 2 / r.us * 100;
+  std::printf("%-34s %11.1f us %s%3.0f %%  %s", c.id.c_str(), r.us, "+-", spread,
+              rate(r).c_str());
+  if (r.roof_us > 0) {
+    std::printf("  %3.0f %% of the roof", r.share_of_roof() * 100);
+  } else {
+    std::printf("                   ");
+  }
+  if (r.balance > 0) std::printf("  balance %.3f", r.balance);
+  if (r.target_us > 0) std::printf("  target %.1f us", r.target_us);
+  if (c.target.balance > 0) std::printf("  target balance %.2f", c.target.balance);
+  if (r.target_us > 0 || c.target.balance > 0) std::printf("  %s", r.pass ? "pass" : "MISS");
+  std::printf("\n");
+}
+
+std::string to_json(const BenchCase& c, const BenchResult& r, const BenchEnv& env) {
+  JsonObject json;
+  json.add("id", c.id);
+  json.append(c.params);
+  json.add("us", r.us).add("us_p10", r.us_p10).add("us_p90", r.us_p90).add("samples", r.samples);
+  if (r.flops > 0) json.add("tflops", r.flops / r.us / 1e6);
+  if (r.bytes > 0) json.add("tbs", r.bytes / r.us / 1e6);
+  if (r.roof_us > 0) {
+    json.add("roof", r.compute_bound ? "arithmetic" : "memory").add("roof_us", r.roof_us);
+    json.add("ratio_to_roof", r.share_of_roof());
+  }
+  if (r.target_us > 0) json.add("target_us", r.target_us);
+  if (r.target_us > 0 && r.compute_bound) json.add("target_tflops", r.flops / r.target_us / 1e6);
+  if (r.balance > 0) json.add("balance_max_over_mean", r.balance);
+  if (c.target.balance > 0) json.add("target_balance", c.target.balance);
+  if (r.target_us > 0 || c.target.balance > 0) json.add("pass", r.pass);
+  json.add("device", "cpu").add("isa", name_of(env.target.isa));
+  json.add("threads", env.target.num_threads);
+  return json.str();
+}
+
+std::regex filter_of(const Args& args) {
+  try {
+    return std::regex(args.text("--filter"));
+  } catch (const std::regex_error& error) {
+    throw UsageError("--filter: expected a regular expression, got '" + args.text("--filter") +
+                     "' (" + error.what() + ")");
+  }
+}
+
+int run(const Args& args) {
+  const std::regex filter = filter_of(args);
+  const Target target =
+      target_for(args.text("--isa"), static_cast<int>(args.integer("--threads", 0, 1024)));
+  std::vector<BenchCase> cases = bench_cases(target);
+  std::erase_if(cases, [&](const BenchCase& c) { return !std::regex_search(c.id, filter); });
+  if (cases.empty()) throw UsageError("--filter: no case matches; weft bench --list names them");
+  if (args.has("--list")) {
+    for (const BenchCase& c : cases) std::printf("%s\n", c.id.c_str());
+    return 0;
+  }
+  Threads threads(target.num_threads);
+  BenchEnv env{target, threads};
+  Roofs roofs(threads, target);
+  if (!args.has("--json")) {
+    std::printf("%s, %s\n", cpu_name().c_str(), to_string(target).c_str());
+  }
+  int asked = 0, missed = 0;
+  Progress bar("bench");
+  for (size_t i = 0; i < cases.size(); ++i) {
+    bar.update(static_cast<double>(i) / static_cast<double>(cases.size()), cases[i].id);
+    const BenchResult r = measure(cases[i], env, roofs);
+    bar.finish();
+    asked += r.target_us > 0 || cases[i].target.balance > 0;
+    missed += !r.pass;
+    if (args.has("--json")) {
+      std::printf("%s\n", to_json(cases[i], r, env).c_str());
+    } else {
+      print_line(cases[i], r);
+    }
+    std::fflush(stdout);
+  }
+  std::fprintf(stderr, "%zu cases, %d of %d targets met\n", cases.size(), asked - missed, asked);
+  return args.has("--check") && missed > 0 ? 1 : 0;
+}
+
+}  // namespace
+
+const CommandEntry& bench_command() {
+  static const CommandEntry entry{kCommand, run};
+  return entry;
+}
+
+}  // namespace weft::cli
