@@ -177,21 +177,22 @@ class World {
 
   /// Also true of tensors that the library must refuse before it looks at their memory.
   bool fits(const weft_tensor& t) const {
+    __extension__ using Wide = __int128;
     if (t.data == nullptr || t.ndim < 0 || t.ndim > 6 || t.shape == nullptr) return true;
-    const __int128 size = (t.dtype.bits + 7) / 8;
-    __int128 span = 1, count = 1, stride = 1;
+    const Wide size = (t.dtype.bits + 7) / 8;
+    Wide span = 1, count = 1, stride = 1;
     for (int32_t i = t.ndim; i-- > 0;) {
       if (t.shape[i] < 0) return true;
-      if (count < (__int128{1} << 64)) count *= t.shape[i];
-      span += (__int128{t.shape[i]} - 1) * (t.strides == nullptr ? stride : t.strides[i]);
-      if (stride < (__int128{1} << 64)) stride *= t.shape[i] > 0 ? t.shape[i] : 1;
+      if (count < (Wide{1} << 64)) count *= t.shape[i];
+      span += (Wide{t.shape[i]} - 1) * (t.strides == nullptr ? stride : t.strides[i]);
+      if (stride < (Wide{1} << 64)) stride *= t.shape[i] > 0 ? t.shape[i] : 1;
       if (t.strides != nullptr && t.strides[i] < 0) return true;
     }
     if (count == 0) return true;
     if (count > kMostElements) return false;
     for (const Block& block : blocks_) {
       if (t.data != block.data()) continue;
-      return __int128{t.byte_offset} + span * size <= static_cast<__int128>(block.size());
+      return Wide{t.byte_offset} + span * size <= static_cast<Wide>(block.size());
     }
     return false;
   }
