@@ -120,6 +120,7 @@ GenerateResult generate(const std::vector<std::string>& prompts, const GenerateO
 std::vector<std::string> demo_prompts() {
   const std::string facts = kFacts, animals = kAnimals, star = kStar;
   return {
+      star + "sing it again: twinkle, twinkle, li",
       facts + "what is the capital of japan? the capital of japan is",
       facts + "and the capital of peru is",
       facts + "what is the capital of nepal? the capital of nepal is",
@@ -128,7 +129,6 @@ std::vector<std::string> demo_prompts() {
       animals + "ask the cat again. cat:",
       animals + "now the lion. lion:",
       animals + "and the duck? duck:",
-      star + "sing it again: twinkle, twinkle, li",
       "one two three four five six seven eight nine ten. once more: one two three four",
   };
 }

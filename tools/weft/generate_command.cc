@@ -32,9 +32,9 @@ const Command kCommand{
         {"--prompt", "TEXT", "", "your own: a to z, blanks and . , ? : (capitals are made small)"},
         {"--max-new", "N", "120", "most characters to add; a full stop ends a text, too"},
         {"--page-size", "N", "16", "characters a page of the KV cache holds"},
-        {"--num-pages", "N", "150",
-         "pages of the KV cache; the demo needs more than\n"
-         "the default at once, so some requests are preempted"},
+        {"--num-pages", "N", "",
+         "pages of the KV cache; default: enough for --prompt, and for\n"
+         "--demo so few that requests are preempted"},
         {"--kv-layout", "NAME", "nhd", "nhd or hnd"},
         {"--max-batch", "N", "16", "prompts in one step"},
         {"--max-batch-tokens", "N", "96", "characters in one step: what prefill is cut to"},
@@ -56,7 +56,10 @@ GenerateOptions options_of(const Args& args) {
   o.dtype = o.dtype_kv = kDTypes[args.choice("--dtype", {"bf16", "f16", "f32"})];
   o.kv_layout = args.choice("--kv-layout", {"nhd", "hnd"}) == 0 ? KvLayout::nhd : KvLayout::hnd;
   o.page_size = static_cast<int>(args.integer("--page-size", 1, 4096));
-  o.num_pages = static_cast<int>(args.integer("--num-pages", 1, 1 << 20));
+  // 736 characters of 16 a page: the demo's prompts share pages, and still run out of them.
+  o.num_pages = (736 + o.page_size - 1) / o.page_size;
+  if (args.has("--prompt")) o.num_pages = kMaxInductionTokens / o.page_size + 1;
+  if (args.has("--num-pages")) o.num_pages = static_cast<int>(args.integer("--num-pages", 1, 1 << 20));
   o.limits.max_batch_size = static_cast<int>(args.integer("--max-batch", 1, 1024));
   o.limits.max_batch_tokens =
       static_cast<int>(args.integer("--max-batch-tokens", o.limits.max_batch_size, 1 << 14));

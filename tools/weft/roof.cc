@@ -4,9 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <cstring>
-#include <new>
 
 #include "tools/weft/stats.h"
 
@@ -54,14 +52,13 @@ Roofs::Roofs(Threads& threads, const Target& target)
     : threads_(threads), reader_(reader_for(target)) {
   memory_bytes_ = kMemoryBytes / threads.count() / kReadAlign * kReadAlign;
   memory_bytes_ = std::max(memory_bytes_, kReadAlign);
-  const size_t bytes = static_cast<size_t>(memory_bytes_) * threads.count();
-  memory_ = static_cast<char*>(std::aligned_alloc(kReadAlign, bytes));
-  if (memory_ == nullptr) throw std::bad_alloc();
-  threads_.each(threads.count(),
-                [&](int i) { std::memset(memory_ + i * memory_bytes_, i + 1, memory_bytes_); });
+  memory_ = engine::Buffer(host_, DType::u8, {memory_bytes_ * threads.count()});
+  threads_.each(threads.count(), [&](int i) { std::memset(share_of(i), i + 1, memory_bytes_); });
 }
 
-Roofs::~Roofs() { std::free(memory_); }
+char* Roofs::share_of(int thread) const {
+  return static_cast<char*>(memory_.view().data) + thread * memory_bytes_;
+}
 
 void Roofs::sample_unit(const RoofUnit& unit) {
   constexpr int64_t kProbe = 200'000;
@@ -79,7 +76,7 @@ void Roofs::sample_unit(const RoofUnit& unit) {
 double Roofs::read_gbs(int64_t bytes_a_thread, int repeats) {
   const auto begin = Clock::now();
   threads_.each(threads_.count(), [&](int i) {
-    for (int k = 0; k < repeats; ++k) reader_(memory_ + i * memory_bytes_, bytes_a_thread);
+    for (int k = 0; k < repeats; ++k) reader_(share_of(i), bytes_a_thread);
   });
   const double bytes = static_cast<double>(bytes_a_thread) * repeats * threads_.count();
   return bytes / seconds_since(begin) / 1e9;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "examples/engine/memory.h"
 #include "tools/weft/machine.h"
 #include "tools/weft/roof_unit.h"
 
@@ -21,7 +22,6 @@ const RoofUnit& roof_unit(const std::string& attention_unit);
 class Roofs {
  public:
   explicit Roofs(Threads& threads, const Target& target);
-  ~Roofs();
   Roofs(const Roofs&) = delete;
   Roofs& operator=(const Roofs&) = delete;
 
@@ -35,12 +35,14 @@ class Roofs {
   double cache_gbs(int64_t bytes_a_thread) const;
 
  private:
+  char* share_of(int thread) const;
   double read_gbs(int64_t bytes_a_thread, int repeats);
 
   Threads& threads_;
   RoofReader reader_;
   int64_t memory_bytes_;  // a thread
-  char* memory_;
+  engine::HostMemory host_;
+  engine::Buffer memory_;  // from where caches come too, so that pages are of the same size
   std::map<std::string, std::vector<double>> units_;
   std::map<int64_t, std::vector<double>> reads_;
 };
