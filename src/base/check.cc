@@ -51,7 +51,7 @@ struct Size {
 // from the first, fit 63 bits: below, products of sizes and strides are then free of overflow.
 // REQUIRES: sizes and strides are not negative.
 Size size_of_view(const TensorView& tensor) {
-  const int64_t most = INT64_MAX / 8;  // no element is wider
+  const int64_t most = INT64_MAX / size_of(tensor.dtype);
   int64_t numel = 1, span = 1;
   bool steep = false, wraps = false, empty = false;
   for (int i = 0; i < tensor.ndim; ++i) {
