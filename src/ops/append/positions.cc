@@ -55,7 +55,7 @@ void batch_indices_positions(const TensorView& append_indptr, const TensorView& 
     const int32_t first = lens[r] - (indptr[r + 1] - indptr[r]);
     for (int32_t t = indptr[r]; t < indptr[r + 1]; ++t) {
       request_of_token[t] = static_cast<int32_t>(r);
-      position_of_token[t] = first + t - indptr[r];
+      position_of_token[t] = first + (t - indptr[r]);
     }
   }
 }
