@@ -136,7 +136,9 @@ inline void store(F16* p, F32 x) {
   const I32 a = bits_as<I32>(u & 0x7fffffff);
   // Subnormal results: 0.5f has the ulp 2^-24, so the addition rounds to it.
   const I32 small = bits_as<I32>(bits_as<F32>(a) + 0.5f) - 0x3f000000;
-  const I32 normal = ((a + 0xfff + ((a >> 13) & 1)) >> 13) - (112 << 10);
+  // Unsigned: the sum wraps for NaN, which does not use it.
+  const U32 odd = (bits_as<U32>(a) >> 13) & 1;
+  const I32 normal = bits_as<I32>((bits_as<U32>(a) + 0xfff + odd) >> 13) - (112 << 10);
   const I32 special = a > 0x7f800000 ? ((a >> 13) & 0x3ff) | 0x7e00 : I32{} + 0x7c00;
   const I32 h = a >= 0x47800000 ? special : a < 0x38800000 ? small : normal;
   const U16 narrow = narrow16(bits_as<U32>(h) | ((u >> 16) & 0x8000));
