@@ -98,8 +98,8 @@ weft::TensorView Engine::upload(IndexArray& array) {
 /// Lengths, page tables and positions of the step, on the host and then on the device.
 void Engine::build_arrays(const Step& step) {
   tokens_.clear();
-  for (IndexArray* array : {&qo_indptr_, &kv_indptr_, &kv_indices_, &last_page_len_,
-                            &batch_indices_, &positions_}) {
+  for (IndexArray* array :
+       {&qo_indptr_, &kv_indptr_, &kv_indices_, &last_page_len_, &batch_indices_, &positions_}) {
     array->host.clear();
   }
   qo_indptr_.host.push_back(0);

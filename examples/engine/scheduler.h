@@ -16,9 +16,9 @@ namespace engine {
 
 struct Request {
   int64_t id = 0;
-  std::vector<TokenId> prompt;         // at least one token
-  int max_new_tokens = 1;              // at least 1
-  std::optional<TokenId> stop_token;   // ends the request early, and is its last token
+  std::vector<TokenId> prompt;        // at least one token
+  int max_new_tokens = 1;             // at least 1
+  std::optional<TokenId> stop_token;  // ends the request early, and is its last token
 };
 
 /// A request on its way through the engine.

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // The option parser: values, defaults, and a message a person can act on for each wrong use.
-#include <gtest/gtest.h>
-
 #include "tools/weft/args.h"
+
+#include <gtest/gtest.h>
 
 namespace weft::cli {
 namespace {
 
-const Command kCommand{"walk", "PATH", "Walks.", "Walks along PATH.", "  weft walk x", 1, 2,
+const Command kCommand{"walk",
+                       "PATH",
+                       "Walks.",
+                       "Walks along PATH.",
+                       "  weft walk x",
+                       1,
+                       2,
                        {{"--steps", "N", "10", "how many"},
                         {"--speed", "X", "", "how fast"},
                         {"--lens", "A,B", "", "lengths"},
@@ -72,8 +78,7 @@ TEST(Args, RefusesWrongUse) {
   EXPECT_EQ(error_of({"a", "--steps", "101"}),
             "--steps: expected an integer from 1 to 100, got '101'");
   EXPECT_EQ(error_of({"a", "--speed", "nan"}), "--speed: expected a number from 0 to 1, got 'nan'");
-  EXPECT_EQ(error_of({"a", "--lens", "1,,2"}),
-            "--lens: expected an integer from 0 to 9, got ''");
+  EXPECT_EQ(error_of({"a", "--lens", "1,,2"}), "--lens: expected an integer from 0 to 9, got ''");
   EXPECT_EQ(error_of({"a", "--gait", "cantor"}),
             "--gait: expected one of trot, canter (did you mean canter?), got 'cantor'");
 }

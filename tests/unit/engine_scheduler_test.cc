@@ -173,7 +173,9 @@ TEST(Scheduler, NeverLeaksAndAlwaysFinishes) {
   for (unsigned seed = 0; seed < 200; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     std::mt19937 random(seed);
-    const auto pick = [&](int lo, int hi) { return lo + static_cast<int>(random() % (hi - lo + 1)); };
+    const auto pick = [&](int lo, int hi) {
+      return lo + static_cast<int>(random() % (hi - lo + 1));
+    };
     const int page_size = pick(1, 9), num_pages = pick(12, 40), batch = pick(1, 6);
     Harness h({batch, batch + pick(0, 20)}, num_pages, page_size);
     const int capacity = num_pages * page_size;

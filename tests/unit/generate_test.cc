@@ -86,9 +86,10 @@ TEST(Generate, SurvivesPreemption) {
   GenerateOptions options = small_options();
   options.num_pages = 18;  // a prompt needs 12, and its answer up to 7 more
   options.max_new = 50;
-  options.stop = '?';      // goes on past the full stop
-  const GenerateResult result = run({kColours + "the sky is", "the snow is white. the snow is",
-                                     "the coal is dark. the coal is"}, options);
+  options.stop = '?';  // goes on past the full stop
+  const GenerateResult result = run(
+      {kColours + "the sky is", "the snow is white. the snow is", "the coal is dark. the coal is"},
+      options);
   EXPECT_GT(result.preemptions, 0);
   for (const Generation& g : result.generations) EXPECT_EQ(g.got, g.expected);
 }
@@ -117,13 +118,12 @@ TEST(Generate, ASwappedPageIsAWrongText) {
 // One position too far: the look-back heads copy the wrong neighbours.
 TEST(Generate, ALostTokenIsAWrongText) {
   bool lost = false;
-  const GenerateResult result =
-      run(colour_prompts(), small_options(), [&](engine::Engine& engine) {
-        engine::Sequence* sequence = engine.scheduler().find(1);
-        if (lost || sequence == nullptr || sequence->num_generated() != 2) return;
-        sequence->tokens.insert(sequence->tokens.begin() + sequence->num_computed, symbol_of('x'));
-        lost = true;
-      });
+  const GenerateResult result = run(colour_prompts(), small_options(), [&](engine::Engine& engine) {
+    engine::Sequence* sequence = engine.scheduler().find(1);
+    if (lost || sequence == nullptr || sequence->num_generated() != 2) return;
+    sequence->tokens.insert(sequence->tokens.begin() + sequence->num_computed, symbol_of('x'));
+    lost = true;
+  });
   ASSERT_TRUE(lost);
   EXPECT_FALSE(result.ok());
 }

@@ -26,8 +26,9 @@ TEST(AzureTrace, ReadsLengthsAndArrivals) {
 }
 
 TEST(AzureTrace, ReadsCarriageReturns) {
-  const Trace trace = parse_trace("TIMESTAMP,ContextTokens,GeneratedTokens\r\n"
-                                  "2023-11-16 18:15:46.6805900,374,44\r\n");
+  const Trace trace = parse_trace(
+      "TIMESTAMP,ContextTokens,GeneratedTokens\r\n"
+      "2023-11-16 18:15:46.6805900,374,44\r\n");
   ASSERT_EQ(trace.requests.size(), 1u);
   EXPECT_EQ(trace.requests[0].generated_tokens, 44);
 }

@@ -26,11 +26,11 @@ struct Option {
 };
 
 struct Command {
-  std::string name;        // "replay"
-  std::string arguments;   // "TRACE"
-  std::string summary;     // one line, for the list of commands
-  std::string details;     // paragraphs of --help, before the options
-  std::string examples;    // lines of --help, after the options
+  std::string name;       // "replay"
+  std::string arguments;  // "TRACE"
+  std::string summary;    // one line, for the list of commands
+  std::string details;    // paragraphs of --help, before the options
+  std::string examples;   // lines of --help, after the options
   int min_positional = 0;
   int max_positional = 0;
   std::vector<Option> options;  // --help and --json are added to every command
@@ -57,6 +57,9 @@ class Args {
   std::map<std::string, std::string> defaults_;
   std::vector<std::string> positional_;
 };
+
+/// The command's options and those of every command.
+std::vector<Option> all_options(const Command& command);
 
 /// The text of `weft COMMAND --help`.
 std::string help_of(const Command& command);

@@ -115,8 +115,7 @@ class AttentionBenchRun final : public BenchRun {
                    : (caches_.push_back(make_cache(vo_dim(bench_))), caches_.back().view());
       held += args.v.data == args.k.data ? 0 : static_cast<double>(caches_.back().bytes());
       args_.push_back(args);
-    } while (bench_.rotate && held < kRotatedBytes &&
-             static_cast<int>(args_.size()) < kMostCaches);
+    } while (bench_.rotate && held < kRotatedBytes && static_cast<int>(args_.size()) < kMostCaches);
   }
 
   void count_work() {

@@ -18,7 +18,7 @@ struct AttentionBench {
   DType dtype = DType::bf16, dtype_kv = DType::bf16;
   KvLayout kv_layout = KvLayout::nhd;
   bool causal = true;
-  bool rotate = true;    // through more KV than any cache holds
+  bool rotate = true;      // through more KV than any cache holds
   bool plan_only = false;  // time `plan`, not `run`
 };
 

@@ -204,8 +204,7 @@ void add_small(List& list) {
              [](BenchEnv& env) { return make_append(8192, true, env); });
   list.small("append/64", params("append", 64),
              [](BenchEnv& env) { return make_append(64, false, env); });
-  list.small("rope/8192", params("rope", 8192),
-             [](BenchEnv& env) { return make_rope(8192, env); });
+  list.small("rope/8192", params("rope", 8192), [](BenchEnv& env) { return make_rope(8192, env); });
   list.small("merge/2048_s4", params("merge", 2048),
              [](BenchEnv& env) { return make_merge(2048, 4, env); });
 }

@@ -15,9 +15,11 @@ const Command kCommand{
     "bench",
     "",
     "measure every operator beside the roofs of this machine",
-    "Runs benchmark cases, one line each: the median time, the rate, and the share of the roof: what\n"
+    "Runs benchmark cases, one line each: the median time, the rate, and the share of the roof: "
+    "what\n"
     "this machine does at best for the same arithmetic (in registers) or the same bytes (past the\n"
-    "caches), measured between the samples of the case. A case with a target ends in pass or MISS.\n"
+    "caches), measured between the samples of the case. A case with a target ends in pass or "
+    "MISS.\n"
     "For figures worth quoting nothing else should run.",
     "  weft bench --filter prefill\n"
     "  weft bench --filter 'decode/b1.*g4' --json",
@@ -39,8 +41,7 @@ std::string rate(const BenchResult& r) {
 
 void print_line(const BenchCase& c, const BenchResult& r) {
   const double spread = (r.us_p90 - r.us_p10) / 2 / r.us * 100;
-  std::printf("%-34s %11.1f us %s%3.0f %%  %s", c.id.c_str(), r.us, "+-", spread,
-              rate(r).c_str());
+  std::printf("%-34s %11.1f us %s%3.0f %%  %s", c.id.c_str(), r.us, "+-", spread, rate(r).c_str());
   if (r.roof_us > 0) {
     std::printf("  %3.0f %% of the roof", r.share_of_roof() * 100);
   } else {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// See bench.h. Samples of a case and of its roofs alternate, so that a machine that slows down slows
-// both; medians of each are compared.
+// See bench.h. Samples of a case and of its roofs alternate, so that a machine that slows down
+// slows both; medians of each are compared.
 #include <algorithm>
 #include <chrono>
 
@@ -62,9 +62,9 @@ BenchResult measure(const BenchCase& bench_case, BenchEnv& env, Roofs& roofs) {
   r.flops = run->flops;
   r.bytes = run->bytes;
   r.balance = run->balance;
-  const double compute_us =
-      run->flops > 0 && !run->unit.empty() ? run->flops / roofs.gflops(roof_unit(run->unit)) / 1e3
-                                           : 0;
+  const double compute_us = run->flops > 0 && !run->unit.empty()
+                                ? run->flops / roofs.gflops(roof_unit(run->unit)) / 1e3
+                                : 0;
   const double memory_us = run->bytes > 0 ? run->bytes / roofs.memory_gbs() / 1e3 : 0;
   r.roof_us = std::max(compute_us, memory_us);
   r.compute_bound = compute_us > memory_us;

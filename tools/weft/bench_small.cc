@@ -115,8 +115,8 @@ class MergeRun final : public BenchRun {
       buffers_.push_back(filled(memory_, DType::bf16, {rows, states, kQoHeads, kDim}));
       buffers_.push_back(filled(memory_, DType::f32, {rows, states, kQoHeads}));
       buffers_.push_back(filled(memory_, DType::bf16, {rows, kQoHeads, kDim}));
-      args_.push_back({buffers_[3 * i].view(), buffers_[3 * i + 1].view(),
-                       buffers_[3 * i + 2].view(), {}});
+      args_.push_back(
+          {buffers_[3 * i].view(), buffers_[3 * i + 1].view(), buffers_[3 * i + 2].view(), {}});
     }
     bytes = 2.0 * rows * (states + 1) * kQoHeads * kDim + 4.0 * rows * states * kQoHeads;
   }

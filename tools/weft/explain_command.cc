@@ -21,7 +21,8 @@ const Command kCommand{
     "draw the plan of a batch: who computes what, and when",
     "Plans one batch and draws it: groups of workers from top to bottom, time to the right, a\n"
     "letter a request. The batch is given by its lengths (--qo and --kv), or is step N of a trace\n"
-    "scheduled as the engine would. Nothing is computed. Exit status 1 when the plan does not cover\n"
+    "scheduled as the engine would. Nothing is computed. Exit status 1 when the plan does not "
+    "cover\n"
     "the batch exactly.",
     "  weft explain --qo 1,1,512 --kv 4096,77,8192\n"
     "  weft explain data/traces/azure_llm_2023_conv_300.csv --step 500 --model qwen3-8b",
@@ -76,8 +77,8 @@ BatchShape shape_of_step(const Args& args) {
     }
     if (scheduler.idle()) clock = std::max(clock, trace.requests[next].arrival_s);
     for (; next < trace.requests.size() && trace.requests[next].arrival_s <= clock; ++next) {
-      engine::Request request{static_cast<int64_t>(next), {}, trace.requests[next].generated_tokens,
-                              std::nullopt};
+      engine::Request request{
+          static_cast<int64_t>(next), {}, trace.requests[next].generated_tokens, std::nullopt};
       request.prompt.assign(trace.requests[next].prompt_tokens, static_cast<int32_t>(next));
       scheduler.add(std::move(request));
     }

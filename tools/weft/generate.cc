@@ -112,8 +112,7 @@ GenerateResult generate(const std::vector<std::string>& prompts, const GenerateO
     if (before_step) before_step(engine);
     for (const auto& sequence : engine.step(model)) take(*sequence, result);
   }
-  result.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return result;
 }
 

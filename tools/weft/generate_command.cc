@@ -20,8 +20,10 @@ const Command kCommand{
     "generate text that is right only if attention is right",
     "Runs a two-layer transformer on paged attention with continuous batching: several prompts at\n"
     "once, shared prefixes, prefill in chunks beside decodes, preemption when pages run out. Its\n"
-    "weights are constructed, so that it continues a text with what followed the latest place that\n"
-    "looks most like its end. A plain algorithm on strings says the same; both are printed. A wrong\n"
+    "weights are constructed, so that it continues a text with what followed the latest place "
+    "that\n"
+    "looks most like its end. A plain algorithm on strings says the same; both are printed. A "
+    "wrong\n"
     "page, mask, position, head or scale is a wrong letter. Exit status 1 when a text differs.",
     "  weft generate --demo\n"
     "  weft generate --prompt \"the cat sat on the mat. the cat sat\"",
@@ -59,7 +61,8 @@ GenerateOptions options_of(const Args& args) {
   // 736 characters of 16 a page: the demo's prompts share pages, and still run out of them.
   o.num_pages = (736 + o.page_size - 1) / o.page_size;
   if (args.has("--prompt")) o.num_pages = kMaxInductionTokens / o.page_size + 1;
-  if (args.has("--num-pages")) o.num_pages = static_cast<int>(args.integer("--num-pages", 1, 1 << 20));
+  if (args.has("--num-pages"))
+    o.num_pages = static_cast<int>(args.integer("--num-pages", 1, 1 << 20));
   o.limits.max_batch_size = static_cast<int>(args.integer("--max-batch", 1, 1024));
   o.limits.max_batch_tokens =
       static_cast<int>(args.integer("--max-batch-tokens", o.limits.max_batch_size, 1 << 14));
@@ -119,13 +122,14 @@ int run(const Args& args) {
   for (size_t i = 0; i < result.generations.size(); ++i) {
     print_generation(i + 1, result.generations[i]);
   }
-  std::printf("%zu prompts of %s characters (%s of them from shared prefixes), %s generated, in %s "
-              "steps (%s mix prefill and decode); %s preemptions; %s\n%s\n",
-              prompts.size(), grouped(result.prompt_tokens).c_str(),
-              grouped(result.cached_tokens).c_str(), grouped(result.generated_tokens).c_str(),
-              grouped(result.steps).c_str(), grouped(result.mixed_steps).c_str(),
-              grouped(result.preemptions).c_str(), human_time(result.seconds).c_str(),
-              result.ok() ? "every text is as expected" : "FAILED: a text differs");
+  std::printf(
+      "%zu prompts of %s characters (%s of them from shared prefixes), %s generated, in %s "
+      "steps (%s mix prefill and decode); %s preemptions; %s\n%s\n",
+      prompts.size(), grouped(result.prompt_tokens).c_str(), grouped(result.cached_tokens).c_str(),
+      grouped(result.generated_tokens).c_str(), grouped(result.steps).c_str(),
+      grouped(result.mixed_steps).c_str(), grouped(result.preemptions).c_str(),
+      human_time(result.seconds).c_str(),
+      result.ok() ? "every text is as expected" : "FAILED: a text differs");
   if (args.has("--json")) std::printf("%s\n", to_json(result).c_str());
   return result.ok() ? 0 : 1;
 }

@@ -21,11 +21,11 @@ constexpr int kHeadDim = kRotary + kContext * kNumSymbols;
 constexpr float kTheta = 10000.0f;
 
 // The residual stream: parts of one vector a token.
-constexpr int kToken = 0;                              // one-hot: this character
-constexpr int kBefore = kToken + kNumSymbols;          // one-hot each: 1..kContext characters back
+constexpr int kToken = 0;                      // one-hot: this character
+constexpr int kBefore = kToken + kNumSymbols;  // one-hot each: 1..kContext characters back
 constexpr int kAnswer = kBefore + kContext * kNumSymbols;  // bits of the next character
-constexpr int kOne = kAnswer + kContext;               // always 1
-constexpr int kStarted = kOne + 1;                     // 1 from position kContext on
+constexpr int kOne = kAnswer + kContext;                   // always 1
+constexpr int kStarted = kOne + 1;                         // 1 from position kContext on
 constexpr int kWidth = kStarted + 1;
 
 int before(int distance) { return kBefore + (distance - 1) * kNumSymbols; }
@@ -215,7 +215,8 @@ std::vector<engine::TokenId> InductionModel::predict(const engine::StepView& vie
     engine::TokenId token = 0;
     for (int s = 0; s < kNumSymbols; ++s) {
       float logit = 0;
-      for (int bit = 0; bit < kContext; ++bit) logit += code_bit(s, bit) ? answer[bit] : -answer[bit];
+      for (int bit = 0; bit < kContext; ++bit)
+        logit += code_bit(s, bit) ? answer[bit] : -answer[bit];
       if (logit > best) {
         best = logit;
         token = s;

@@ -73,7 +73,7 @@ class InductionModel final : public engine::Model {
   void build_match();
   float* row(int i) { return residual_.data() + static_cast<size_t>(i) * width_; }
 
-  int width_;                    // of the residual stream
+  int width_;  // of the residual stream
   std::vector<Layer> layers_;
   std::vector<float> alibi_;     // slopes of layer 1
   std::vector<float> residual_;  // [nnz_qo, width_]

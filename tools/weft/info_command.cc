@@ -10,10 +10,15 @@
 namespace weft::cli {
 namespace {
 
-const Command kCommand{"info", "", "the version, the target, the units this machine can use",
+const Command kCommand{"info",
+                       "",
+                       "the version, the target, the units this machine can use",
                        "Prints what weft found: version, processor, instruction sets, threads,\n"
                        "which unit attention would use for each pair of dtypes, and GPUs.",
-                       "  weft info\n  weft info --json", 0, 0, {}};
+                       "  weft info\n  weft info --json",
+                       0,
+                       0,
+                       {}};
 
 std::string unit_for(DType q, DType kv, const Target& target) {
   AttentionConfig config;
@@ -33,15 +38,17 @@ int run(const Args& args) {
   for (Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512, Isa::avx512_bf16, Isa::amx_bf16}) {
     if (isa <= target.isa) isas += (isas.empty() ? "" : " ") + std::string(name_of(isa));
   }
-  const std::pair<DType, DType> pairs[] = {{DType::bf16, DType::bf16}, {DType::f16, DType::f16},
-                                           {DType::f32, DType::f32}, {DType::bf16, DType::e4m3}};
+  const std::pair<DType, DType> pairs[] = {{DType::bf16, DType::bf16},
+                                           {DType::f16, DType::f16},
+                                           {DType::f32, DType::f32},
+                                           {DType::bf16, DType::e4m3}};
   std::printf("version   %s\nCPU       %s\ntarget    %s\nISA       %s\n", version(),
               cpu_name().c_str(), to_string(target).c_str(), isas.c_str());
   JsonObject units;
   for (const auto& [q, kv] : pairs) {
     const std::string unit = unit_for(q, kv, target);
-    std::printf("%-9s q %-4s kv %-4s  %s\n", q == DType::bf16 && kv == q ? "units" : "",
-                name_of(q), name_of(kv), unit.c_str());
+    std::printf("%-9s q %-4s kv %-4s  %s\n", q == DType::bf16 && kv == q ? "units" : "", name_of(q),
+                name_of(kv), unit.c_str());
     units.add(std::string(name_of(q)) + "/" + name_of(kv), unit);
   }
   std::printf("GPUs      none: this build has no CUDA backend\n");
@@ -67,8 +74,9 @@ Option threads_option() {
 }
 
 Option isa_option() {
-  return {"--isa", "NAME", "", "bound the instruction sets: scalar, avx2, avx512, avx512_bf16,\n"
-                               "amx_bf16; default: the best of this machine"};
+  return {"--isa", "NAME", "",
+          "bound the instruction sets: scalar, avx2, avx512, avx512_bf16,\n"
+          "amx_bf16; default: the best of this machine"};
 }
 
 }  // namespace weft::cli

@@ -24,7 +24,8 @@ class Reader {
  private:
   [[noreturn]] void fail(const std::string& expected) const {
     const std::string got = at_ < text_.size() ? "'" + std::string(1, text_[at_]) + "'" : "the end";
-    throw JsonError("column " + std::to_string(at_ + 1) + ": expected " + expected + ", got " + got);
+    throw JsonError("column " + std::to_string(at_ + 1) + ": expected " + expected + ", got " +
+                    got);
   }
   char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
   bool take(char c) {
@@ -205,8 +206,8 @@ int64_t JsonValue::integer(int64_t lo, int64_t hi) const {
                   number >= static_cast<double>(lo) && number <= static_cast<double>(hi);
   if (!ok) {
     const std::string got = kind == Kind::number ? json_number(number) : "another kind of value";
-    throw JsonError("expected an integer from " + std::to_string(lo) + " to " +
-                    std::to_string(hi) + ", got " + got);
+    throw JsonError("expected an integer from " + std::to_string(lo) + " to " + std::to_string(hi) +
+                    ", got " + got);
   }
   return static_cast<int64_t>(number);
 }

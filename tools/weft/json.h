@@ -53,9 +53,7 @@ class JsonObject {
   JsonObject& add(std::string_view name, std::string_view text) {
     return raw(name, json_quote(text));
   }
-  JsonObject& add(std::string_view name, const char* text) {
-    return raw(name, json_quote(text));
-  }
+  JsonObject& add(std::string_view name, const char* text) { return raw(name, json_quote(text)); }
   JsonObject& add(std::string_view name, double value) { return raw(name, json_number(value)); }
   JsonObject& add(std::string_view name, int value) { return raw(name, std::to_string(value)); }
   JsonObject& add(std::string_view name, int64_t value) { return raw(name, std::to_string(value)); }

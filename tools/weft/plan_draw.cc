@@ -45,10 +45,11 @@ char request_letter(int request) {
 std::string draw_plan(const PlanView& plan, const BatchShape& batch, int width) {
   int64_t longest = 1;
   for (int g = 0; g < plan.num_groups; ++g) longest = std::max(longest, plan.group_cost(g));
-  std::string out = strf("%d workers = %d groups of %d; each worker of a group runs the group's "
-                         "list for %d of the %d KV heads\n",
-                         plan.num_groups * plan.head_lanes, plan.num_groups, plan.head_lanes,
-                         plan.heads_per_lane, batch.num_kv_heads);
+  std::string out = strf(
+      "%d workers = %d groups of %d; each worker of a group runs the group's "
+      "list for %d of the %d KV heads\n",
+      plan.num_groups * plan.head_lanes, plan.num_groups, plan.head_lanes, plan.heads_per_lane,
+      batch.num_kv_heads);
   out += strf("%d items, %d tiles split over the KV, balance max/mean %.3f\n\n", plan.num_items(),
               plan.num_merges, plan.balance);
   const std::string scale = strf("%.0f us", static_cast<double>(longest) / 1e3);
@@ -57,8 +58,9 @@ std::string draw_plan(const PlanView& plan, const BatchShape& batch, int width) 
   for (int g = 0; g < plan.num_groups; ++g) {
     out += strf("  %5d  %s\n", g, draw_group(plan.groups[g], longest, width).c_str());
   }
-  out += "\n  a letter is a request, | the end of a piece of a split tile; time as the schedule "
-         "estimates it\n";
+  out +=
+      "\n  a letter is a request, | the end of a piece of a split tile; time as the schedule "
+      "estimates it\n";
   return out + draw_legend(plan, batch);
 }
 

@@ -121,11 +121,10 @@ PlanView view_plan(const std::string& json) {
     for (const JsonValue& group : value.at("groups").array) {
       plan.groups.emplace_back();
       for (const JsonValue& i : group.array) {
-        plan.groups.back().push_back({field(i, "request"), field(i, "row_begin"),
-                                      field(i, "head_begin"), field(i, "head_end"),
-                                      field(i, "kv_begin"), field(i, "kv_end"), field(i, "merge"),
-                                      field(i, "partial_row"),
-                                      i.at("cost").integer(0, int64_t{1} << 52)});
+        plan.groups.back().push_back(
+            {field(i, "request"), field(i, "row_begin"), field(i, "head_begin"),
+             field(i, "head_end"), field(i, "kv_begin"), field(i, "kv_end"), field(i, "merge"),
+             field(i, "partial_row"), i.at("cost").integer(0, int64_t{1} << 52)});
       }
     }
     return plan;

@@ -35,8 +35,8 @@ Work layer_work(const ReplayOptions& o, int64_t begin, int64_t length, int windo
   if (window > 0) keys = std::min<double>(keys, window + static_cast<double>(length) - 1);
   Work work;
   work.flops = 4 * dim * o.num_qo_heads() * pairs_of(begin, length, window);
-  work.bytes = 2 * keys * dim * o.num_kv_heads() * size_of(o.dtype_kv) +
-               2 * rows * o.num_qo_heads();
+  work.bytes =
+      2 * keys * dim * o.num_kv_heads() * size_of(o.dtype_kv) + 2 * rows * o.num_qo_heads();
   return work;
 }
 
@@ -66,10 +66,9 @@ engine::Request make_request(int64_t id, const TraceRequest& from, int64_t& next
   request.max_new_tokens = from.generated_tokens;
   request.prompt.resize(from.prompt_tokens);
   for (int i = 0; i < from.prompt_tokens; ++i) {
-    const int64_t token = from.blocks.empty()
-                              ? next_token++
-                              : int64_t{from.blocks[i / kTraceBlock]} * kTraceBlock +
-                                    i % kTraceBlock;
+    const int64_t token =
+        from.blocks.empty() ? next_token++
+                            : int64_t{from.blocks[i / kTraceBlock]} * kTraceBlock + i % kTraceBlock;
     request.prompt[i] = static_cast<engine::TokenId>(token & kPromptTokens);
   }
   return request;

@@ -147,8 +147,8 @@ std::string chart_timeline(const ReplayResult& r, double width) {
       const bool decode = item.row_begin == 0 && item.request >= 0 &&
                           item.request < static_cast<int>(r.busiest_qo_lens.size()) &&
                           r.busiest_qo_lens[item.request] == 1;
-      const std::string css = strf("item %s%s", decode ? "decode" : "prefill",
-                                   item.request % 2 ? " odd" : "");
+      const std::string css =
+          strf("item %s%s", decode ? "decode" : "prefill", item.request % 2 ? " odd" : "");
       svg.rect(x(at), y + 2, std::max(0.6, x(end) - x(at) - 0.6), lane - 4, css.c_str(),
                strf("request %d, keys %d to %d%s, %.0f us", item.request, item.kv_begin,
                     item.kv_end, item.merge >= 0 ? " (a piece)" : "", end - at));
@@ -181,13 +181,14 @@ std::string chart_roofline(const ReplayResult& r, double width) {
     svg.circle(x(step.work.flops / std::max(1.0, step.work.bytes)), y(gflops), 2.4, kind_css(step));
   }
   const double ridge = r.gflops_roof / r.gbs_roof;
-  svg.polyline({{x(y.lo() / r.gbs_roof), y(y.lo())}, {x(ridge), y(r.gflops_roof)},
+  svg.polyline({{x(y.lo() / r.gbs_roof), y(y.lo())},
+                {x(ridge), y(r.gflops_roof)},
                 {x.to(), y(r.gflops_roof)}},
                "roof");
   svg.text(x.to(), y(r.gflops_roof) - 8, strf("%.0f GFLOP/s", r.gflops_roof), "end", "label");
-  const double low = std::max(x.lo(), y.lo() / r.gbs_roof);
-  const double at = low * std::pow(ridge / low, 0.3);
-  svg.text(x(at) + 8, y(at * r.gbs_roof) + 10, strf("%.0f GB/s", r.gbs_roof), "start", "label");
+  // Low on the slope, to its right: no step comes there.
+  const double low = std::max(x.lo(), y.lo() / r.gbs_roof) * 1.6;
+  svg.text(x(low) + 10, y(low * r.gbs_roof) + 6, strf("%.0f GB/s", r.gbs_roof), "start", "label");
   return svg.str();
 }
 

@@ -16,14 +16,18 @@ const Command kCommand{
     "replay",
     "TRACE",
     "replay a serving trace through the engine's attention, checked and measured",
-    "Replays the requests of TRACE (Azure CSV or Mooncake JSONL) with continuous batching: arrivals\n"
+    "Replays the requests of TRACE (Azure CSV or Mooncake JSONL) with continuous batching: "
+    "arrivals\n"
     "in time, shared prefixes, chunked prefill and decode mixed, append and attention for every\n"
-    "layer. Keys and values are synthetic; lengths are the trace's. Every step's plan is checked for\n"
-    "exact coverage, and random output rows against a float64 reference that looks at neither cache\n"
+    "layer. Keys and values are synthetic; lengths are the trace's. Every step's plan is checked "
+    "for\n"
+    "exact coverage, and random output rows against a float64 reference that looks at neither "
+    "cache\n"
     "nor page tables. Exit status 1 when a check failed.\n"
     "\n"
     "The clock counts plan, append and attention and skips idle gaps. GFLOP/s are those of steps\n"
-    "bound by arithmetic, GB/s those of steps bound by memory, each beside the roof of this machine\n"
+    "bound by arithmetic, GB/s those of steps bound by memory, each beside the roof of this "
+    "machine\n"
     "measured during the run.",
     "  weft replay data/traces/azure_llm_2023_conv_300.csv\n"
     "  weft replay trace.jsonl --model qwen-7b --requests 50 --report out.html",

@@ -14,12 +14,14 @@ class Events {
  public:
   void span(int process, int thread, const std::string& name, double begin_us, double length_us,
             const std::string& args = "{}") {
-    add(strf("{\"ph\": \"X\", \"pid\": %d, \"tid\": %d, \"name\": %s, \"ts\": %.3f, \"dur\": %.3f, "
+    add(
+        strf("{\"ph\": \"X\", \"pid\": %d, \"tid\": %d, \"name\": %s, \"ts\": %.3f, \"dur\": %.3f, "
              "\"args\": %s}",
              process, thread, json_quote(name).c_str(), begin_us, length_us, args.c_str()));
   }
   void counter(const char* name, double at_us, double value) {
-    add(strf("{\"ph\": \"C\", \"pid\": %d, \"name\": \"%s\", \"ts\": %.3f, \"args\": {\"value\": "
+    add(
+        strf("{\"ph\": \"C\", \"pid\": %d, \"name\": \"%s\", \"ts\": %.3f, \"args\": {\"value\": "
              "%g}}",
              kEngine, name, at_us, value));
   }

@@ -135,8 +135,7 @@ RowVerdict ReplayModel::check_sample(const Sample& s, const engine::StepView& vi
   for (int d = 0; d < model.head_dim; ++d) {
     o[d] = read_element(t.o.data, t.o.dtype, row * model.head_dim + d);
   }
-  return judge_row(reference_row(data_, question), o,
-                   read_element(t.lse.data, t.lse.dtype, row),
+  return judge_row(reference_row(data_, question), o, read_element(t.lse.data, t.lse.dtype, row),
                    precision_of(result_.unit, t.o.dtype));
 }
 

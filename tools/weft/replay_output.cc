@@ -32,8 +32,9 @@ ReplaySummary summarize(const ReplayResult& r) {
     plans.push_back(step.times.weft_plan_us);
     tokens += step.decodes + step.prefill_tokens;
     s.prefill_share += step.prefill_tokens;
-    (step.decodes == 0 ? s.prefill_steps : step.prefill_tokens == 0 ? s.decode_steps
-                                                                    : s.mixed_steps) += 1;
+    (step.decodes == 0          ? s.prefill_steps
+     : step.prefill_tokens == 0 ? s.decode_steps
+                                : s.mixed_steps) += 1;
     s.mean_batch += step.batch;
     s.attention_s += attention_s;
     s.append_s += step.times.append_us * 1e-6;
@@ -68,10 +69,10 @@ ReplaySummary summarize(const ReplayResult& r) {
 }
 
 std::string describe_model(const ReplayOptions& o) {
-  std::string text = strf("%s: %d/%d heads of %d, %s%s", o.model.name, o.num_qo_heads(),
-                          o.num_kv_heads(), o.model.head_dim, name_of(o.dtype),
-                          o.dtype_kv == o.dtype ? "" : (std::string(" on ") +
-                                                        name_of(o.dtype_kv)).c_str());
+  std::string text =
+      strf("%s: %d/%d heads of %d, %s%s", o.model.name, o.num_qo_heads(), o.num_kv_heads(),
+           o.model.head_dim, name_of(o.dtype),
+           o.dtype_kv == o.dtype ? "" : (std::string(" on ") + name_of(o.dtype_kv)).c_str());
   if (o.tp > 1) text += strf(", rank 1 of %d (tensor parallel)", o.tp);
   if (o.model.window > 0) text += strf(", window %d", o.model.window);
   if (o.model.window > 0 && o.model.window_every > 1) text += " in every second layer";
@@ -94,11 +95,11 @@ std::string replay_header(const ReplayContext& c) {
   const double cache_bytes = token_bytes * o.num_pages * o.page_size;
   std::string out;
   out += row("trace", strf("%s (%s)", c.path.c_str(), c.trace.format.c_str()));
-  out += row("requests", strf("%s of %s, arriving over %s: %s prompt and %s generated tokens",
-                              grouped(c.trace.requests.size()).c_str(),
-                              grouped(c.requests_in_file).c_str(),
-                              human_time(c.trace.requests.back().arrival_s / o.speed).c_str(),
-                              grouped(prompt).c_str(), grouped(generated).c_str()));
+  out += row("requests",
+             strf("%s of %s, arriving over %s: %s prompt and %s generated tokens",
+                  grouped(c.trace.requests.size()).c_str(), grouped(c.requests_in_file).c_str(),
+                  human_time(c.trace.requests.back().arrival_s / o.speed).c_str(),
+                  grouped(prompt).c_str(), grouped(generated).c_str()));
   if (c.requests_capped > 0) {
     out += row("capped", grouped(c.requests_capped) + " requests by --max-prompt, --max-generated");
   }
@@ -107,7 +108,8 @@ std::string replay_header(const ReplayContext& c) {
   out += row("KV cache", strf("%s tokens in pages of %d, %s",
                               grouped(int64_t{o.num_pages} * o.page_size).c_str(), o.page_size,
                               human_bytes(cache_bytes).c_str()));
-  out += row("work", human_flops(work.flops) + ", " + human_bytes(work.bytes) + " read and written");
+  out +=
+      row("work", human_flops(work.flops) + ", " + human_bytes(work.bytes) + " read and written");
   return out + "\n";
 }
 
@@ -118,10 +120,10 @@ std::string replay_table(const ReplayContext& c, const ReplayResult& r) {
   out += row("tokens", strf("%s prompt (%s from the prefix cache), %s generated",
                             grouped(r.prompt_tokens).c_str(), grouped(r.cached_tokens).c_str(),
                             grouped(r.generated_tokens).c_str()));
-  out += row("steps", strf("%s: %s mixed, %s decode only, %s prefill only; %.1f requests a step",
-                           grouped(r.steps.size()).c_str(), percent(s.mixed_steps).c_str(),
-                           percent(s.decode_steps).c_str(), percent(s.prefill_steps).c_str(),
-                           s.mean_batch));
+  out += row("steps",
+             strf("%s: %s mixed, %s decode only, %s prefill only; %.1f requests a step",
+                  grouped(r.steps.size()).c_str(), percent(s.mixed_steps).c_str(),
+                  percent(s.decode_steps).c_str(), percent(s.prefill_steps).c_str(), s.mean_batch));
   out += row("preemptions", grouped(r.preemptions));
   out += row("time", strf("attention %s, append %s, plan and page tables %s; %s with the checks",
                           human_time(s.attention_s).c_str(), human_time(s.append_s).c_str(),
@@ -129,11 +131,11 @@ std::string replay_table(const ReplayContext& c, const ReplayResult& r) {
   out += row("first token", strf("p50 %.0f ms, p99 %.0f ms", s.ttft_ms_p50, s.ttft_ms_p99));
   out += row("between tokens", strf("p50 %.1f ms, p99 %.1f ms", s.gap_ms_p50, s.gap_ms_p99));
   out += row("plan", strf("p50 %.1f us, p99 %.1f us", s.plan_us_p50, s.plan_us_p99));
-  out += row("worker balance", strf("max/mean %.3f (worst step %.2f)", s.balance_mean,
-                                    s.balance_max));
-  out += row("arithmetic", strf("%.0f GFLOP/s in steps bound by it: %s of %.0f (%s)", s.gflops,
-                                percent(s.gflops / r.gflops_roof).c_str(), r.gflops_roof,
-                                r.unit.c_str()));
+  out +=
+      row("worker balance", strf("max/mean %.3f (worst step %.2f)", s.balance_mean, s.balance_max));
+  out += row("arithmetic",
+             strf("%.0f GFLOP/s in steps bound by it: %s of %.0f (%s)", s.gflops,
+                  percent(s.gflops / r.gflops_roof).c_str(), r.gflops_roof, r.unit.c_str()));
   out += row("memory", strf("%.1f GB/s in steps bound by it: %s of %.1f", s.gbs,
                             percent(s.gbs / r.gbs_roof).c_str(), r.gbs_roof));
   out += row("share of the roofs", percent(s.roof_share) + " over all steps");
@@ -168,8 +170,7 @@ std::string replay_json(const ReplayContext& c, const ReplayResult& r) {
   json.add("model", c.options.model.name).add("layers", c.options.layers);
   json.add("tp", c.options.tp).add("unit", r.unit).add("threads", c.target.num_threads);
   json.add("device", to_string(Device{c.target.device, c.target.device_index}));
-  json.add("device_name", cpu_name()).add("trace", c.path).add("seed",
-                                                              int64_t(c.options.seed));
+  json.add("device_name", cpu_name()).add("trace", c.path).add("seed", int64_t(c.options.seed));
   return json.str();
 }
 

@@ -20,7 +20,7 @@ struct ReplayContext {
 
 /// Figures that text, JSON and page share.
 struct ReplaySummary {
-  double prefill_share = 0;  // of tokens
+  double prefill_share = 0;                                     // of tokens
   double mixed_steps = 0, decode_steps = 0, prefill_steps = 0;  // shares of steps
   double mean_batch = 0;
   double plan_us_p50 = 0, plan_us_p99 = 0;

@@ -153,9 +153,10 @@ std::string charts(const ReplayContext& c, const ReplayResult& r) {
 
 std::string replay_report(const ReplayContext& c, const ReplayResult& r) {
   const ReplaySummary s = summarize(r);
-  std::string out = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-                    "<title>weft replay</title>\n<style>";
+  std::string out =
+      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+      "<title>weft replay</title>\n<style>";
   out += kStyle;
   out += "</style>\n</head>\n<body>\n<main>\n";
   out += strf("<h1>%s requests replayed</h1>\n", grouped(c.trace.requests.size()).c_str());
@@ -170,9 +171,10 @@ std::string replay_report(const ReplayContext& c, const ReplayResult& r) {
   out += tiles(r, s) + charts(c, r);
   out += "<section><h2>All figures</h2>\n<table>\n" + table_rows(replay_header(c)) +
          table_rows(replay_table(c, r)) + "</table>\n</section>\n";
-  out += strf("<footer>weft %s. The clock counts plan, append and attention, and skips idle "
-              "gaps.</footer>\n",
-              version());
+  out += strf(
+      "<footer>weft %s. The clock counts plan, append and attention, and skips idle "
+      "gaps.</footer>\n",
+      version());
   return out + "</main>\n</body>\n</html>\n";
 }
 

@@ -30,10 +30,10 @@ RoofReader reader_for([[maybe_unused]] const Target& target) {
 }
 
 const std::vector<const RoofUnit*>& all_units() {
-  static const std::vector<const RoofUnit*> units{
-      &roof_scalar(),
+  static const std::vector<const RoofUnit*> units {
+    &roof_scalar(),
 #if defined(__x86_64__)
-      &roof_avx2(),   &roof_avx512(), &roof_avx512_bf16(), &roof_amx_bf16(),
+        &roof_avx2(), &roof_avx512(), &roof_avx512_bf16(), &roof_amx_bf16(),
 #endif
   };
   return units;

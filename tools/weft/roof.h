@@ -26,7 +26,7 @@ class Roofs {
   Roofs& operator=(const Roofs&) = delete;
 
   void sample_unit(const RoofUnit& unit);
-  void sample_memory();                     // past the caches
+  void sample_memory();                       // past the caches
   void sample_cache(int64_t bytes_a_thread);  // resident
 
   void clear() { units_.clear(), reads_.clear(); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One output row of attention in float64, from the definition in docs/semantics.md and from the
-// synthetic inputs themselves: never from the cache, its pages, or the batch arrays. Used by replay.
+// synthetic inputs themselves: never from the cache, its pages, or the batch arrays. Used by
+// replay.
 #pragma once
 
 #include <functional>
@@ -46,7 +47,7 @@ Precision precision_of(const std::string& unit, DType dtype_o);
 
 struct RowVerdict {
   bool ok = true;
-  double max_abs_error = 0;   // of o
+  double max_abs_error = 0;    // of o
   double max_error_share = 0;  // worst error over what the precision allows; above 1 = failed
 };
 

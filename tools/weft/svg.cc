@@ -33,9 +33,10 @@ std::string escape_html(const std::string& text) {
 }
 
 Svg::Svg(double width, double height, const std::string& label) : width_(width), height_(height) {
-  body_ = strf("<svg viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" role=\"img\" "
-               "aria-label=\"%s\">\n",
-               width, height, width, height, escape_html(label).c_str());
+  body_ = strf(
+      "<svg viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" role=\"img\" "
+      "aria-label=\"%s\">\n",
+      width, height, width, height, escape_html(label).c_str());
 }
 
 void Svg::rect(double x, double y, double w, double h, const char* css, const std::string& tip) {
@@ -45,8 +46,8 @@ void Svg::rect(double x, double y, double w, double h, const char* css, const st
 }
 
 void Svg::line(double x1, double y1, double x2, double y2, const char* css) {
-  body_ += strf("<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" class=\"%s\"/>\n", x1, y1, x2,
-                y2, css);
+  body_ += strf("<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" class=\"%s\"/>\n", x1, y1,
+                x2, y2, css);
 }
 
 void Svg::circle(double x, double y, double r, const char* css) {
@@ -85,8 +86,8 @@ std::vector<double> Scale::ticks(int count) const {
   if (log_) {
     const double decades = std::log10(hi_ / lo_);
     const int every = std::max(1, static_cast<int>(std::ceil(decades / count)));
-    for (int e = static_cast<int>(std::ceil(std::log10(lo_) - 1e-9)); std::pow(10, e) <= hi_ * 1.0001;
-         e += every) {
+    for (int e = static_cast<int>(std::ceil(std::log10(lo_) - 1e-9));
+         std::pow(10, e) <= hi_ * 1.0001; e += every) {
       ticks.push_back(std::pow(10, e));
     }
     return ticks;

@@ -75,8 +75,7 @@ int64_t Synthetic::offset(const VectorName& name) const {
   const uint64_t who = static_cast<uint64_t>(static_cast<uint32_t>(name.token)) << 32 |
                        static_cast<uint32_t>(name.position);
   const uint64_t where = static_cast<uint64_t>(name.kind) << 48 |
-                         static_cast<uint64_t>(name.layer) << 24 |
-                         static_cast<uint64_t>(name.head);
+                         static_cast<uint64_t>(name.layer) << 24 | static_cast<uint64_t>(name.head);
   return static_cast<int64_t>(mix(mix(who ^ seed_) + where) % kPoolSize);
 }
 

@@ -27,7 +27,8 @@ inline constexpr float kQueryRange = 7.5f;
 
 class Synthetic {
  public:
-  /// Vectors of up to `max_dim` elements, exact in `dtype`; k and v are exact in `dtype_kv` as well.
+  /// Vectors of up to `max_dim` elements, exact in `dtype`; k and v are exact in `dtype_kv` as
+  /// well.
   Synthetic(DType dtype, DType dtype_kv, int max_dim, uint64_t seed);
 
   /// `dim` elements as the cache's caller has them.
