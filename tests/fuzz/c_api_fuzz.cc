@@ -103,29 +103,24 @@ class AttentionCall {
       a.custom_mask = &world_.tensor(WEFT_DTYPE_U8, {8})->t;
       a.mask_indptr = &world_.ints({0, 4, 8})->t;
     }
-    if (in_.byte() < 32) workspace_ = world_.tensor(WEFT_DTYPE_U8, {1 << 12});
+    if (in_.byte() < 8) workspace_ = world_.tensor(WEFT_DTYPE_U8, {1 << 12});
   }
 
   void break_something() {
-    for (int n = in_.small(0, 5); n > 0; --n) {
-      switch (in_.byte() % 8) {
-        case 0:
-          config_.mutate(in_, offsetof(weft_attention_config, rope));
-          break;
-        case 1:
-          args_.mutate(in_, offsetof(weft_attention_args, sm_scale));
-          break;
-        case 2:
-          batch_.mutate(in_, offsetof(weft_attention_batch, qo_indptr));
-          break;
-        case 3:
-          form_.mutate(in_, sizeof(weft_rope_form));
-          break;
-        case 4:
-          drop_tensor();
-          break;
-        default:
-          world_.mutate_tensor(in_, true);
+    for (int n = in_.small(-2, 4); n > 0; --n) {
+      const uint8_t what = in_.byte();
+      if (what < 16) {
+        config_.mutate(in_, offsetof(weft_attention_config, rope));
+      } else if (what < 32) {
+        form_.mutate(in_, sizeof(weft_rope_form));
+      } else if (what < 40) {
+        batch_.mutate(in_, offsetof(weft_attention_batch, qo_indptr));
+      } else if (what < 72) {
+        args_.mutate(in_, offsetof(weft_attention_args, sm_scale));
+      } else if (what < 80) {
+        drop_tensor();
+      } else {
+        world_.mutate_tensor(in_, true);
       }
     }
     if (in_.byte() < 16) world_.executor().num_threads = static_cast<int32_t>(in_.edgy());

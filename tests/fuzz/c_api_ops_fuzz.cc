@@ -19,7 +19,7 @@ int32_t float_dtype(Input& in) {
 template <class Config, class Args>
 void break_something(Input& in, World& world, Roomy<Config>& config, size_t config_words,
                      Roomy<Args>& args, size_t args_words, Roomy<weft_rope_form>& form) {
-  for (int n = in.small(0, 5); n > 0; --n) {
+  for (int n = in.small(-2, 4); n > 0; --n) {
     switch (in.byte() % 8) {
       case 0:
         config.mutate(in, config_words);

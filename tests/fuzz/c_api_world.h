@@ -238,10 +238,10 @@ void read_text(F&& text) {
 
 /// A scalar target of the fuzzer's choice; NULL when untouched.
 inline const weft_target* read_target(Input& in, Roomy<weft_target>& target) {
-  target.value.isa = in.small(0, 5);
+  target.value.isa = in.small(0, 2);
   target.value.num_threads = 2;
-  target.value.num_workers = in.small(1, 64);
-  if (in.byte() < 16) target.mutate(in, sizeof(weft_target));
+  target.value.num_workers = in.small(1, 16);
+  if (in.byte() < 12) target.mutate(in, sizeof(weft_target));
   return in.byte() < 8 ? nullptr : &target.value;
 }
 
