@@ -14,6 +14,16 @@ namespace weft {
 [[noreturn]] void fail(ErrorKind kind, const char* argument, const std::string& expected,
                        const std::string& got);
 
+/// *impl, or invalid_argument when what held it was moved from.
+template <class Pointer>
+auto& alive(const char* argument, const Pointer& impl) {
+  if (impl == nullptr) {
+    fail(ErrorKind::invalid_argument, argument, "an object that holds a config",
+         "a moved-from one");
+  }
+  return *impl;
+}
+
 /// Throws invalid_argument "argument: expected X, got Y" unless lo <= value <= hi.
 void check_range(const char* argument, int64_t value, int64_t lo, int64_t hi);
 
@@ -23,8 +33,8 @@ inline constexpr int64_t kAnySize = -1;
 /// Size of dimension i: kAnySize, or at least `-2 - size` when encoded by at_least.
 constexpr int64_t at_least(int64_t size) { return -2 - size; }
 
-/// Checks that `tensor` is given, on `device`, of `dtype`, of the shape (kAnySize, at_least(n) or an
-/// exact size per dimension), aligned to its element, with non-negative strides and a dense last
+/// Checks that `tensor` is given, on `device`, of `dtype`, of the shape (kAnySize, at_least(n) or
+/// an exact size per dimension), aligned to its element, with non-negative strides and a dense last
 /// dimension.
 void check_tensor(const char* argument, const TensorView& tensor, DType dtype,
                   std::initializer_list<int64_t> shape, Device device);

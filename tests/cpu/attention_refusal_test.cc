@@ -222,8 +222,9 @@ TEST(AttentionRefuses, MisalignedBatch) {
   EXPECT_EQ(call.refusal("kv_indptr", "aligned to its 4-byte elements"), "");
 }
 
-/// 2^27 pages of 16 in one request: 2^31 tokens. The ids are never read when not checked.
-TEST(AttentionRefuses, ARequestOf2To31Tokens) {
+/// Pages of 16 up to 2^31 - 2^24 tokens in one request. The ids are never read when not checked.
+TEST(AttentionRefuses, ARequestOfAlmost2To31Tokens) {
+  constexpr int kPages = (1 << 27) - (1 << 20);
   AttentionConfig config = kConfig;
   config.checked = false;
   const Attention attention(config);
@@ -231,14 +232,14 @@ TEST(AttentionRefuses, ARequestOf2To31Tokens) {
   std::vector<Buffer> owners;
   AttentionBatch batch;
   batch.qo_indptr = make_ints({0, 1}, owners);
-  batch.kv_indptr = make_ints({0, 1 << 27}, owners);
+  batch.kv_indptr = make_ints({0, kPages}, owners);
   batch.last_page_len = make_ints({16}, owners);
   batch.kv_indices = make_ints({0}, owners);
   batch.kv_indices.shape[0] = 1 << 27;
   EXPECT_EQ(check_refusal([&] { attention.plan(batch, plan); }, ErrorKind::out_of_limits,
-                          "kv_indptr", "fewer than 2^31 tokens", {}),
+                          "kv_indptr", "at most 2130706431 tokens", {}),
             "");
-  batch.kv_indptr = make_ints({0, (1 << 27) - 1}, owners);  // one page less: legal
+  batch.kv_indptr = make_ints({0, kPages - 1}, owners);  // one page less: legal
   EXPECT_NO_THROW(attention.plan(batch, plan));
   EXPECT_GT(plan.num_items(), 1);
   EXPECT_GE(plan.balance(), 1.0);

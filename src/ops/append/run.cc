@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The public Append: check, bind, hand over. Nothing is decided here.
+#include "src/base/check.h"
 #include "src/ops/append/rooms.h"
 
 namespace weft {
@@ -54,10 +55,10 @@ Append::Append(const AppendConfig& config, const Target& target) {
   impl_ = std::move(impl);
 }
 
-const AppendConfig& Append::config() const { return impl_->config; }
+const AppendConfig& Append::config() const { return alive("append", impl_).config; }
 
 std::string Append::explain() const {
-  const AppendConfig& c = impl_->config;
+  const AppendConfig& c = alive("append", impl_).config;
   std::string text = to_string(c) + "\n" + explain_row_unit(impl_->spec.unit, impl_->target);
   if (c.rope.mode != RopeMode::none) {
     text += "angles: frequencies as 64-bit fractions of a turn, or the caller's cos_sin_cache\n";
@@ -67,7 +68,7 @@ std::string Append::explain() const {
 }
 
 void Append::run(const AppendArgs& args, const Executor& executor) const {
-  check_append_args(impl_->config, args);
+  check_append_args(alive("append", impl_).config, args);
   if (args.k.shape[0] == 0) return;
   run_append_cpu(impl_->spec, bind_append(*impl_, args), executor);
 }

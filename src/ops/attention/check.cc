@@ -13,6 +13,9 @@ namespace {
 
 constexpr Device kCpu{};
 
+// KV tokens of one request: rounding up to a split, at most 2^24, stays within int32.
+constexpr int64_t kMostTokens = INT32_MAX - (1 << 24);
+
 const int32_t* ints(const TensorView& tensor) { return static_cast<const int32_t*>(tensor.data); }
 
 std::string element(const char* name, int64_t i) {
@@ -49,8 +52,9 @@ void check_page_tables(const AttentionConfig& config, const AttentionBatch& batc
                " <= page_size = " + std::to_string(config.page_size),
            std::to_string(last_page_len[r]));
     }
-    if (pages * config.page_size > INT32_MAX) {
-      fail(ErrorKind::out_of_limits, "kv_indptr", "fewer than 2^31 tokens in a request",
+    if (pages * config.page_size > kMostTokens) {
+      fail(ErrorKind::out_of_limits, "kv_indptr",
+           "at most " + std::to_string(kMostTokens) + " tokens in a request",
            std::to_string(pages) + " pages of " + std::to_string(config.page_size));
     }
   }
@@ -141,13 +145,56 @@ void check_scalars(const AttentionArgs& args) {
   check_range("window_left", args.window_left, -1, INT32_MAX);
 }
 
-void check_overlap(const AttentionArgs& args) {
-  check_apart(
-      {extent_of("o", args.o), extent_of("lse", args.lse)},
-      {extent_of("q", args.q), extent_of("k", args.k), extent_of("v", args.v),
-       extent_of("k_scales", args.k_scales), extent_of("v_scales", args.v_scales),
-       extent_of("sink", args.sink), extent_of("alibi_slopes", args.alibi_slopes),
-       extent_of("custom_mask", args.custom_mask), extent_of("mask_indptr", args.mask_indptr)});
+void check_ragged_lengths(const CheckedBatch& checked) {
+  if (checked.nnz_kv <= kMostTokens) return;
+  for (int32_t r = 0; r < checked.batch_size; ++r) {
+    if (checked.lengths.kv_len(r) <= kMostTokens) continue;
+    fail(ErrorKind::out_of_limits, "kv_indptr",
+         "at most " + std::to_string(kMostTokens) + " tokens in a request",
+         std::to_string(checked.lengths.kv_len(r)));
+  }
+}
+
+TensorView workspace_of(const detail::AttentionPlanImpl& plan) {
+  return TensorView(plan.base, DType::u8, {static_cast<int64_t>(plan.layout.bytes)});
+}
+
+// Items run in any order: what an output overwrote might be read after.
+void check_overlap(const detail::AttentionPlanImpl& plan, const AttentionArgs& args) {
+  const int64_t n = plan.summary.batch_size;
+  const bool paged = plan.lengths.page_size > 0;
+  const TensorView qo_indptr(plan.lengths.qo_indptr, DType::i32, {n + 1});
+  const TensorView kv_indptr(plan.lengths.kv_indptr, DType::i32, {n + 1});
+  const TensorView kv_indices(plan.kv_indices, DType::i32, {paged ? plan.nnz_kv : 0});
+  const TensorView last_page_len(plan.lengths.last_page_len, DType::i32, {paged ? n : 0});
+  const TensorView workspace = workspace_of(plan);
+  check_apart({extent_of("o", args.o), extent_of("lse", args.lse)},
+              {extent_of("q", args.q), extent_of("k", args.k), extent_of("v", args.v),
+               extent_of("k_scales", args.k_scales), extent_of("v_scales", args.v_scales),
+               extent_of("sink", args.sink), extent_of("alibi_slopes", args.alibi_slopes),
+               extent_of("custom_mask", args.custom_mask),
+               extent_of("mask_indptr", args.mask_indptr), extent_of("qo_indptr", qo_indptr),
+               extent_of("kv_indptr", kv_indptr), extent_of("kv_indices", kv_indices),
+               extent_of("last_page_len", last_page_len), extent_of("workspace", workspace)});
+}
+
+// Costs of a lane are summed in int64. Only absurd batches come near: 2^62 ns are 146 years. The
+// first line is an upper bound from counts alone, so that no other batch is walked.
+void check_cost(const ScheduleSpec& s, const CheckedBatch& checked) {
+  constexpr double kMost = 0x1p62;
+  const double heads = s.heads_per_lane;
+  const auto cost = [&](double rows, double kv_len) {
+    return rows * heads * (s.cost.fixed + (kv_len / s.kv_tile + 1) * block_cost(s.cost, 1));
+  };
+  if (cost(static_cast<double>(checked.nnz_qo) * s.group_size, kMostTokens) < kMost) return;
+  double total = 0;
+  for (int32_t r = 0; r < checked.batch_size; ++r) {
+    total += cost(static_cast<double>(checked.lengths.qo_len(r)) * s.group_size,
+                  checked.lengths.kv_len(r));
+  }
+  if (total < kMost) return;
+  fail(ErrorKind::out_of_limits, "qo_indptr", "work below 2^62 ns by the cost model",
+       std::to_string(total));
 }
 
 }  // namespace
@@ -172,6 +219,7 @@ CheckedBatch check_attention_batch(const AttentionConfig& config, const Attentio
   checked.nnz_kv = check_indptr("kv_indptr", batch.kv_indptr, batch_size);
   checked.lengths.qo_indptr = ints(batch.qo_indptr);
   checked.lengths.kv_indptr = ints(batch.kv_indptr);
+  if (config.page_size == 0) check_ragged_lengths(checked);
   if (config.page_size > 0) {
     check_page_tables(config, batch, checked);
   } else if (batch.kv_indices.given() || batch.last_page_len.given()) {
@@ -179,6 +227,16 @@ CheckedBatch check_attention_batch(const AttentionConfig& config, const Attentio
          "nothing with ragged KV (config.page_size = 0)", "a tensor");
   }
   return checked;
+}
+
+void check_attention_plan(const AttentionBatch& batch, const CheckedBatch& checked,
+                          const detail::AttentionPlanImpl& plan) {
+  check_cost(plan.spec.schedule, checked);
+  const TensorView workspace = workspace_of(plan);
+  check_apart(
+      {extent_of("workspace", workspace)},
+      {extent_of("qo_indptr", batch.qo_indptr), extent_of("kv_indptr", batch.kv_indptr),
+       extent_of("kv_indices", batch.kv_indices), extent_of("last_page_len", batch.last_page_len)});
 }
 
 void check_attention_args(const detail::AttentionPlanImpl& plan, const AttentionArgs& args) {
@@ -204,7 +262,7 @@ void check_attention_args(const detail::AttentionPlanImpl& plan, const Attention
   check_optional("alibi_slopes", args.alibi_slopes, heads);
   check_scalars(args);
   check_mask(plan, args);
-  check_overlap(args);
+  check_overlap(plan, args);
 }
 
 }  // namespace weft

@@ -39,7 +39,8 @@ std::string group_bar(const AttentionPlanImpl& plan, int g, int64_t longest) {
   int64_t done = 0;
   for (int32_t i = indptr[g]; i < indptr[g + 1]; ++i) {
     done += item_cost(plan.spec.schedule, plan.lengths, items[i]);
-    const size_t end = static_cast<size_t>((done * kBarWidth + longest / 2) / longest);
+    const double share = static_cast<double>(done) / static_cast<double>(longest);
+    const size_t end = static_cast<size_t>(share * kBarWidth + 0.5);
     if (end > bar.size()) bar.append(end - bar.size(), letter(items[i].request));
     if (items[i].merge >= 0 && !bar.empty()) bar.back() = '|';
   }
@@ -71,8 +72,8 @@ double balance_of(const AttentionPlanImpl& plan) {
 }  // namespace
 
 std::string explain_plan(const AttentionPlanImpl& plan) {
-  std::string out = to_string(plan.config) + "\n" +
-                    explain_selection(plan.config, plan.target, plan.spec);
+  std::string out =
+      to_string(plan.config) + "\n" + explain_selection(plan.config, plan.target, plan.spec);
   if (!plan.planned) return out + "no batch planned yet\n";
   const PlanSummary& s = plan.summary;
   out += "batch: " + std::to_string(s.batch_size) + " requests, " + std::to_string(plan.nnz_qo) +

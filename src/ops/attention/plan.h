@@ -75,6 +75,11 @@ struct CheckedBatch {
 };
 CheckedBatch check_attention_batch(const AttentionConfig& config, const AttentionBatch& batch);
 
+/// Checks what a plan asks of a checked batch beside the config: work that an int64 counts, and
+/// arrays apart from the workspace; throws before any change.
+void check_attention_plan(const AttentionBatch& batch, const CheckedBatch& checked,
+                          const detail::AttentionPlanImpl& plan);
+
 /// Checks one layer's arguments against the config and the planned batch; throws before a write.
 void check_attention_args(const detail::AttentionPlanImpl& plan, const AttentionArgs& args);
 

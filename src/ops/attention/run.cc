@@ -123,19 +123,19 @@ Attention::~Attention() = default;
 Attention::Attention(Attention&&) noexcept = default;
 Attention& Attention::operator=(Attention&&) noexcept = default;
 
-const AttentionConfig& Attention::config() const { return impl_->config; }
-const Target& Attention::target() const { return impl_->target; }
-size_t Attention::workspace_bytes() const { return impl_->layout.bytes; }
+const AttentionConfig& Attention::config() const { return alive("attention", impl_).config; }
+const Target& Attention::target() const { return alive("attention", impl_).target; }
+size_t Attention::workspace_bytes() const { return alive("attention", impl_).layout.bytes; }
 
 std::string Attention::explain() const {
-  return to_string(impl_->config) + "\n" +
-         explain_selection(impl_->config, impl_->target, impl_->spec) +
-         "workspace: " + std::to_string(impl_->layout.bytes) + " bytes\n";
+  const AttentionImpl& impl = alive("attention", impl_);
+  return to_string(impl.config) + "\n" + explain_selection(impl.config, impl.target, impl.spec) +
+         "workspace: " + std::to_string(impl.layout.bytes) + " bytes\n";
 }
 
 AttentionPlan Attention::create_plan(TensorView workspace) const {
   AttentionPlan plan;
-  const size_t bytes = impl_->layout.bytes;
+  const size_t bytes = alive("attention", impl_).layout.bytes;
   plan.impl_ = std::make_unique<AttentionPlanImpl>(AttentionPlanImpl(*impl_));
   if (workspace.given()) {
     check_tensor("workspace", workspace, DType::u8, {at_least(static_cast<int64_t>(bytes))},
@@ -156,14 +156,16 @@ AttentionPlan Attention::create_plan(TensorView workspace) const {
 }
 
 void Attention::plan(const AttentionBatch& batch, AttentionPlan& plan, const Executor&) const {
-  check_same_origin(*impl_, planned(plan));
-  schedule_attention(check_attention_batch(impl_->config, batch), *plan.impl_);
+  check_same_origin(alive("attention", impl_), planned(plan));
+  const CheckedBatch checked = check_attention_batch(impl_->config, batch);
+  check_attention_plan(batch, checked, *plan.impl_);
+  schedule_attention(checked, *plan.impl_);
 }
 
 void Attention::run(const AttentionPlan& plan, const AttentionArgs& args,
                     const Executor& executor) const {
   const AttentionPlanImpl& p = planned(plan);
-  check_same_origin(*impl_, p);
+  check_same_origin(alive("attention", impl_), p);
   check_attention_args(p, args);
   check_executor(executor);
   if (p.summary.num_items == 0) return;

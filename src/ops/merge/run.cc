@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The public Merge: check, bind, hand over. Nothing is decided here.
+#include "src/base/check.h"
 #include "src/cpu/rows.h"
 #include "src/ops/merge/rooms.h"
 
@@ -59,21 +60,22 @@ Merge::Merge(const MergeConfig& config, const Target& target) {
   impl_ = std::move(impl);
 }
 
-const MergeConfig& Merge::config() const { return impl_->config; }
+const MergeConfig& Merge::config() const { return alive("merge", impl_).config; }
 
 std::string Merge::explain() const {
-  return to_string(impl_->config) + "\n" + explain_row_unit(impl_->spec.unit, impl_->target) +
+  const auto& impl = alive("merge", impl_);
+  return to_string(impl.config) + "\n" + explain_row_unit(impl.spec.unit, impl.target) +
          "order: states ascending, whatever the number of threads\n";
 }
 
 void Merge::run(const MergeArgs& args, const Executor& executor) const {
-  check_merge_args(impl_->config, args);
+  check_merge_args(alive("merge", impl_).config, args);
   if (args.o_in.shape[0] == 0) return;
   run_merge_cpu(impl_->spec, bind_merge(impl_->spec, args), executor);
 }
 
 void Merge::run(const MergePairArgs& args, const Executor& executor) const {
-  check_merge_args(impl_->config, args);
+  check_merge_args(alive("merge", impl_).config, args);
   if (args.o_a.shape[0] == 0) return;
   run_merge_cpu(impl_->spec, bind_merge(args), executor);
 }

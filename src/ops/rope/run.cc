@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The public RopeOp: check, bind, hand over. Nothing is decided here.
+#include "src/base/check.h"
 #include "src/ops/rope/rooms.h"
 
 namespace weft {
@@ -40,15 +41,16 @@ RopeOp::RopeOp(const RopeConfig& config, const Target& target) {
   impl_ = std::move(impl);
 }
 
-const RopeConfig& RopeOp::config() const { return impl_->config; }
+const RopeConfig& RopeOp::config() const { return alive("rope", impl_).config; }
 
 std::string RopeOp::explain() const {
-  return to_string(impl_->config) + "\n" + explain_row_unit(impl_->spec.unit, impl_->target) +
+  const auto& impl = alive("rope", impl_);
+  return to_string(impl.config) + "\n" + explain_row_unit(impl.spec.unit, impl.target) +
          "angles: frequencies as 64-bit fractions of a turn, or the caller's cos_sin_cache\n";
 }
 
 void RopeOp::run(const RopeArgs& args, const Executor& executor) const {
-  check_rope_args(impl_->config, args);
+  check_rope_args(alive("rope", impl_).config, args);
   if (args.q.shape[0] == 0) return;
   run_rope_cpu(impl_->spec, bind_rope(*impl_, args), executor);
 }
