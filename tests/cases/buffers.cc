@@ -38,7 +38,9 @@ Buffer Buffer::reserve(size_t bytes) {
   return out;
 }
 
-void Buffer::fill(unsigned char byte) { std::memset(data_, byte, size_); }
+void Buffer::fill(unsigned char byte) {
+  if (size_ > 0) std::memset(data_, byte, size_);  // an absent buffer has no address
+}
 
 bool Buffer::fences_intact() const {
   if (!fenced_) return true;
