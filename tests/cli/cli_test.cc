@@ -125,7 +125,7 @@ INSTANTIATE_TEST_SUITE_P(
         Misuse{"flag", "replay x --request 3", "did you mean --requests?"},
         Misuse{"no_trace", "replay", "expected TRACE"},
         Misuse{"missing_file", "replay /nonexistent.csv", "/nonexistent.csv: cannot be opened"},
-        Misuse{"model", "replay " + kTrace + " --model llama-9b", "did you mean llama-8b?"},
+        Misuse{"model", "replay " + kTrace + " --model mistral-8b", "did you mean mistral-7b?"},
         Misuse{"heads", "replay " + kTrace + " --tp 3", "--tp: expected a divisor of 8"},
         Misuse{"cache", "replay " + kTrace + " --layers 1 --kv-tokens 64", "--kv-tokens: expected"},
         Misuse{"number", "bench --threads -1", "--threads: expected an integer"},

@@ -76,10 +76,11 @@ engine::Request make_request(int64_t id, const TraceRequest& from, int64_t& next
 
 class Run {
  public:
-  Run(const Trace& trace, const ReplayOptions& options, const Target& target, Threads& threads)
+  Run(const Trace& trace, const ReplayOptions& options, const Target& target, Threads& threads,
+      Roofs& roofs)
       : trace_(trace),
         options_(options),
-        roofs_(threads, target),
+        roofs_(roofs),
         engine_(engine_config(options), memory_, target, threads.executor()),
         model_(options, threads, result_) {
     result_.unit = view_plan(engine_.plan().explain_json()).unit;
@@ -215,7 +216,7 @@ class Run {
   const Trace& trace_;
   ReplayOptions options_;
   ReplayResult result_;
-  Roofs roofs_;
+  Roofs& roofs_;
   engine::HostMemory memory_;
   engine::Engine engine_;
   ReplayModel model_;
@@ -252,8 +253,9 @@ Work request_work(const ReplayOptions& options, const TraceRequest& request) {
 }
 
 ReplayResult run_replay(const Trace& trace, const ReplayOptions& options, const Target& target,
-                        Threads& threads, const ReplayProgress& progress) {
-  return Run(trace, options, target, threads).run(progress);
+                        Threads& threads, Roofs& roofs, const ReplayProgress& progress) {
+  roofs.clear();
+  return Run(trace, options, target, threads, roofs).run(progress);
 }
 
 }  // namespace weft::cli

@@ -93,6 +93,6 @@ struct ReplayResult {
 using ReplayProgress = std::function<void(double share, const std::string& note)>;
 
 ReplayResult run_replay(const Trace& trace, const ReplayOptions& options, const Target& target,
-                        Threads& threads, const ReplayProgress& progress);
+                        Threads& threads, Roofs& roofs, const ReplayProgress& progress);
 
 }  // namespace weft::cli

@@ -121,7 +121,7 @@ double estimate_seconds(const Trace& trace, const ReplayOptions& o, double gflop
 }
 
 /// Fills in layers and tp as --help says.
-void choose_share(const Args& args, const Trace& trace, const Target& target, Threads& threads,
+void choose_share(const Args& args, const Trace& trace, const Target& target, Roofs& roofs,
                   ReplayOptions& o) {
   const auto divides = [&](int tp) {
     return o.model.num_kv_heads % tp == 0 && o.model.num_qo_heads % tp == 0;
@@ -136,7 +136,6 @@ void choose_share(const Args& args, const Trace& trace, const Target& target, Th
     return;
   }
   constexpr double kLongestSeconds = 240;
-  Roofs roofs(threads, target);
   AttentionConfig config;
   config.dtype_q = o.dtype;
   config.dtype_kv = o.dtype_kv;
@@ -198,7 +197,8 @@ int run(const Args& args) {
   context.requests_in_file = context.trace.requests.size();
   context.requests_capped = cut_trace(context.trace, args);
   context.target = target;
-  choose_share(args, context.trace, target, threads, options);
+  Roofs roofs(threads, target);
+  choose_share(args, context.trace, target, roofs, options);
   choose_pages(args, context.trace, options);
   context.options = options;
   std::printf("%s", replay_header(context).c_str());
@@ -206,7 +206,7 @@ int run(const Args& args) {
 
   Progress bar("replay");
   const ReplayResult result =
-      run_replay(context.trace, options, target, threads,
+      run_replay(context.trace, options, target, threads, roofs,
                  [&](double share, const std::string& note) { bar.update(share, note); });
   bar.finish();
   std::printf("%s", replay_table(context, result).c_str());
