@@ -52,6 +52,7 @@ class AttentionBenchRun final : public BenchRun {
     attention_.plan(batch_, plan_, executor_);
     balance = plan_.balance();
     if (bench.plan_only) return;
+    resident = !bench.rotate;
     unit = view_plan(plan_.explain_json()).unit;
     make_tensors();
     count_work();

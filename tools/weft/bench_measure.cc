@@ -33,7 +33,7 @@ class Timer {
 
 void sample_roofs(const BenchRun& run, Roofs& roofs) {
   if (run.flops > 0 && !run.unit.empty()) roofs.sample_unit(roof_unit(run.unit));
-  if (run.bytes > 0) roofs.sample_memory();
+  if (run.bytes > 0 && !run.resident) roofs.sample_memory();
 }
 
 }  // namespace
@@ -65,9 +65,12 @@ BenchResult measure(const BenchCase& bench_case, BenchEnv& env, Roofs& roofs) {
   const double compute_us = run->flops > 0 && !run->unit.empty()
                                 ? run->flops / roofs.gflops(roof_unit(run->unit)) / 1e3
                                 : 0;
-  const double memory_us = run->bytes > 0 ? run->bytes / roofs.memory_gbs() / 1e3 : 0;
-  r.roof_us = std::max(compute_us, memory_us);
-  r.compute_bound = compute_us > memory_us;
+  const bool memory = run->bytes > 0 && !run->resident;
+  const double memory_us = memory ? run->bytes / roofs.memory_gbs() / 1e3 : 0;
+  // Arithmetic alone is no roof for what only moves data.
+  const bool moves = run->resident && run->flops < 100 * run->bytes;
+  r.roof_us = moves ? 0 : std::max(compute_us, memory_us);
+  r.compute_bound = r.roof_us > 0 && compute_us > memory_us;
   const BenchTarget& t = bench_case.target;
   if (t.us > 0) r.target_us = t.us;
   if (t.share_of_roof > 0) r.target_us = r.roof_us / t.share_of_roof;
