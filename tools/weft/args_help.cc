@@ -27,7 +27,10 @@ int edits(std::string_view a, std::string_view b) {
 
 std::vector<Option> all_options(const Command& command) {
   std::vector<Option> all = command.options;
-  all.push_back({"--json", "", "", "end with one line of JSON; progress goes to stderr"});
+  const auto is_json = [](const Option& option) { return option.name == "--json"; };
+  if (std::none_of(all.begin(), all.end(), is_json)) {
+    all.push_back({"--json", "", "", "end with one line of JSON; progress goes to stderr"});
+  }
   all.push_back({"--help", "", "", "this text"});
   return all;
 }

@@ -28,9 +28,11 @@ class BenchRun {
   virtual void call(int i) = 0;
   double flops = 0;  // of one call
   double bytes = 0;
-  std::string unit;       // roof of the arithmetic: "cpu_avx512"; empty = none
-  double balance = 0;     // max/mean of the workers; 0 = no plan
-  bool resident = false;  // inputs stay in a processor cache: no memory roof applies
+  std::string unit;    // roof of the arithmetic: "cpu_avx512"; empty = none
+  double balance = 0;  // max/mean of the workers; 0 = no plan
+  /// Inputs that stay in a processor cache, in bytes: the roof is reading that many again and
+  /// again. 0 = they come from memory.
+  double resident = 0;
 };
 
 /// What is asked of a case; 0 = nothing.

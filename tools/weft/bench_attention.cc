@@ -52,10 +52,11 @@ class AttentionBenchRun final : public BenchRun {
     attention_.plan(batch_, plan_, executor_);
     balance = plan_.balance();
     if (bench.plan_only) return;
-    resident = !bench.rotate;
     unit = view_plan(plan_.explain_json()).unit;
     make_tensors();
+    if (bench.overhead) return;
     count_work();
+    if (!bench.rotate) resident = bytes;
   }
 
   void call(int i) override {

@@ -20,6 +20,7 @@ struct AttentionBench {
   bool causal = true;
   bool rotate = true;      // through more KV than any cache holds
   bool plan_only = false;  // time `plan`, not `run`
+  bool overhead = false;   // the work is beside the point: no roof
 };
 
 std::unique_ptr<BenchRun> make_attention(const AttentionBench& bench, BenchEnv& env);

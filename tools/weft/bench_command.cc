@@ -31,6 +31,7 @@ const Command kCommand{
         {"--check", "", "", "exit status 1 when a target is missed"},
         threads_option(),
         isa_option(),
+        {"--json", "", "", "a line of JSON a case, and nothing else, on stdout"},
     }};
 
 std::string rate(const BenchResult& r) {

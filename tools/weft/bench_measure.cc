@@ -31,9 +31,24 @@ class Timer {
   int next_ = 0;
 };
 
-void sample_roofs(const BenchRun& run, Roofs& roofs) {
+/// Of one thread; whole lines of the reader.
+int64_t resident_bytes(const BenchRun& run, const BenchEnv& env) {
+  const auto bytes = static_cast<int64_t>(run.resident / env.threads.count());
+  return std::max<int64_t>(1 << 16, bytes / 4096 * 4096);
+}
+
+void sample_roofs(const BenchRun& run, const BenchEnv& env, Roofs& roofs) {
   if (run.flops > 0 && !run.unit.empty()) roofs.sample_unit(roof_unit(run.unit));
-  if (run.bytes > 0 && !run.resident) roofs.sample_memory();
+  if (run.bytes == 0) return;
+  if (run.resident > 0) {
+    roofs.sample_cache(resident_bytes(run, env));
+  } else {
+    roofs.sample_memory();
+  }
+}
+
+double gbs_of(const BenchRun& run, const BenchEnv& env, const Roofs& roofs) {
+  return run.resident > 0 ? roofs.cache_gbs(resident_bytes(run, env)) : roofs.memory_gbs();
 }
 
 }  // namespace
@@ -49,10 +64,10 @@ BenchResult measure(const BenchCase& bench_case, BenchEnv& env, Roofs& roofs) {
       std::clamp(kCaseSeconds / (one * calls), double{kLeastSamples}, double{kMostSamples}));
   std::vector<double> us;
   for (int i = 0; i < samples; ++i) {
-    sample_roofs(*run, roofs);
+    sample_roofs(*run, env, roofs);
     us.push_back(timer.seconds(calls) * 1e6);
   }
-  sample_roofs(*run, roofs);
+  sample_roofs(*run, env, roofs);
 
   BenchResult r;
   r.samples = samples;
@@ -65,12 +80,9 @@ BenchResult measure(const BenchCase& bench_case, BenchEnv& env, Roofs& roofs) {
   const double compute_us = run->flops > 0 && !run->unit.empty()
                                 ? run->flops / roofs.gflops(roof_unit(run->unit)) / 1e3
                                 : 0;
-  const bool memory = run->bytes > 0 && !run->resident;
-  const double memory_us = memory ? run->bytes / roofs.memory_gbs() / 1e3 : 0;
-  // Arithmetic alone is no roof for what only moves data.
-  const bool moves = run->resident && run->flops < 100 * run->bytes;
-  r.roof_us = moves ? 0 : std::max(compute_us, memory_us);
-  r.compute_bound = r.roof_us > 0 && compute_us > memory_us;
+  const double memory_us = run->bytes > 0 ? run->bytes / gbs_of(*run, env, roofs) / 1e3 : 0;
+  r.roof_us = std::max(compute_us, memory_us);
+  r.compute_bound = compute_us > memory_us;
   const BenchTarget& t = bench_case.target;
   if (t.us > 0) r.target_us = t.us;
   if (t.share_of_roof > 0) r.target_us = r.roof_us / t.share_of_roof;

@@ -49,7 +49,7 @@ class AppendRun final : public BenchRun {
       args_.push_back(args);
     }
     bytes = 2.0 * 2 * tokens * kKvHeads * kDim * size_of(DType::bf16);
-    resident = kSets * bytes < 64e6;
+    if (kSets * bytes < 64e6) resident = kSets * bytes;
   }
   void call(int i) override { append_.run(args_[i % kSets], executor_); }
 

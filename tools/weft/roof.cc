@@ -87,7 +87,7 @@ void Roofs::sample_memory() { reads_[memory_bytes_].push_back(read_gbs(memory_by
 void Roofs::sample_cache(int64_t bytes_a_thread) {
   const int64_t bytes = std::min(bytes_a_thread, memory_bytes_);
   read_gbs(bytes, 1);
-  const int repeats = static_cast<int>(std::max<int64_t>(1, (int64_t{1} << 30) / bytes / 2));
+  const int repeats = static_cast<int>(std::max<int64_t>(1, (int64_t{1} << 28) / bytes));
   reads_[bytes_a_thread].push_back(read_gbs(bytes, repeats));
 }
 
