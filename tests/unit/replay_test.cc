@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "tools/weft/json.h"
+#include "tools/weft/replay_model.h"
 #include "tools/weft/replay_output.h"
 
 namespace weft::cli {
@@ -121,6 +122,35 @@ TEST(Replay, FindsSharedPrefixes) {
   const ReplayResult result = replay(trace, options);
   expect_all_done(trace, result);
   EXPECT_EQ(result.cached_tokens, 2 * 512);
+}
+
+// The checks see what they are there for: one page table entry of a running request is exchanged.
+TEST(Replay, NoticesAWrongPage) {
+  ReplayOptions options = small_options();
+  options.check_rows = 16;
+  engine::EngineConfig config;
+  config.attention.num_qo_heads = options.num_qo_heads();
+  config.attention.num_kv_heads = options.num_kv_heads();
+  config.attention.head_dim_qk = options.model.head_dim;
+  config.attention.page_size = options.page_size;
+  config.limits = options.limits;
+  config.num_layers = options.layers;
+  config.num_pages = options.num_pages;
+  engine::HostMemory memory;
+  engine::Engine engine(config, memory);
+  Threads threads(1);
+  ReplayResult result;
+  result.unit = view_plan(engine.plan().explain_json()).unit;
+  ReplayModel model(options, threads, result);
+  for (int id = 0; id < 2; ++id) {
+    engine.add({id, std::vector<engine::TokenId>(60, 5 + id), 40, std::nullopt});
+  }
+  for (int i = 0; i < 10; ++i) engine.step(model);
+  EXPECT_TRUE(result.ok()) << result.first_failure;
+  std::swap(engine.scheduler().find(0)->pages[1], engine.scheduler().find(1)->pages[1]);
+  for (int i = 0; i < 3; ++i) engine.step(model);
+  EXPECT_GT(result.rows_failed, 10);
+  EXPECT_NE(result.first_failure.find("times what is allowed"), std::string::npos);
 }
 
 TEST(Replay, IsTheSameOnAFixedClock) {

@@ -21,5 +21,6 @@ const CommandEntry& info_command();
 /// Options that several commands share, worded once.
 Option threads_option();
 Option isa_option();
+Option model_option();
 
 }  // namespace weft::cli

@@ -35,7 +35,7 @@ const Command kCommand{
         {"--step-us", "T", "20000", "with TRACE: how long a step lasts"},
         {"--max-batch", "N", "64", "with TRACE: requests in one step"},
         {"--max-batch-tokens", "N", "1024", "with TRACE: tokens in one step"},
-        {"--model", "NAME", "llama-8b", "attention shape, as in weft replay"},
+        model_option(),
         {"--page-size", "N", "16", "tokens a page holds"},
         {"--batch-invariant", "", "", "the schedule whose bits do not depend on the batch"},
         {"--width", "N", "72", "columns of the drawing"},

@@ -69,14 +69,4 @@ const CommandEntry& info_command() {
   return entry;
 }
 
-Option threads_option() {
-  return {"--threads", "N", "0", "threads; 0 = as many as this process may use"};
-}
-
-Option isa_option() {
-  return {"--isa", "NAME", "",
-          "bound the instruction sets: scalar, avx2, avx512, avx512_bf16,\n"
-          "amx_bf16; default: the best of this machine"};
-}
-
 }  // namespace weft::cli

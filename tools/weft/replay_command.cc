@@ -34,9 +34,7 @@ const Command kCommand{
     1,
     1,
     {
-        {"--model", "NAME", "llama-8b",
-         "attention shape: llama-{1b,3b,8b,70b}, qwen-{0.5b,7b,72b},\n"
-         "qwen3-{0.6b,8b,32b,30b-a3b}, mistral-7b, gemma2-9b, gpt-oss-20b"},
+        model_option(),
         {"--requests", "N", "200", "replay the first N requests; 0 = all"},
         {"--layers", "L", "", "layers to run; default: see --tp"},
         {"--tp", "T", "",
