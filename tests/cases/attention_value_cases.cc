@@ -42,6 +42,8 @@ std::vector<AttentionCase> value_cases() {
       {.name = "alibi_no_mask", .mask = MaskMode::none, .alibi = true},
       {.name = "alibi_cap_window", .window = 100, .soft_cap = 5, .alibi = true},
       {.name = "alibi_group_3", .qo_heads = 6, .alibi = true},
+      // Slopes times distances of -60: what rounding a logit in f32 costs shows.
+      {.name = "alibi_steep", .qo_heads = 14, .sm_scale = 0.01f, .alibi = true},
       {.name = "base2", .base2 = true},
       {.name = "no_lse", .lse = false},
       {.name = "flat", .magnitude = 0.01f},

@@ -140,6 +140,7 @@ AttentionRow Attention::row(int64_t r, int64_t i, int head) {
     }
     logits.push_back(logit(dot * scale, r, i, j, head));
     top = std::fmax(top, logits.back());
+    out.logit_size = std::fmax(out.logit_size, std::fabs(logits.back()));
     out.logit_abs = std::fmax(out.logit_abs, abs * std::fabs(scale));
     out.logit_rms = std::fmax(out.logit_rms, std::sqrt(squares) * std::fabs(scale));
     out.visible += 1;

@@ -22,6 +22,7 @@ struct AttentionRow {
   double weight_rms = 0;      // sqrt(sum_j w_j^2)
   double logit_abs = 0;       // max_j sum_d |q_d k_jd| * scale
   double logit_rms = 0;       // max_j sqrt(sum_d (q_d k_jd)^2) * scale
+  double logit_size = 0;      // max_j |logit|, cap and slope included
   int64_t last_position = 0;  // of a key; RoPE angles grow with it
 };
 

@@ -34,9 +34,10 @@ double logit_sigma(const Precision& p, const AttentionRow& row) {
   return std::sqrt(variance);
 }
 
-/// Systematic error of a logit: f32 accumulation in a few partial sums, and tanh.
+/// Systematic error of a logit: f32 accumulation in a few partial sums, tanh, and the roundings of
+/// the logit itself on its way to base 2 (a slope makes it far larger than the dot product).
 double logit_bias(const Precision& p, const AttentionRow& row) {
-  return 4 * kU32 * row.logit_abs + p.soft_cap * kTanhError;
+  return 4 * kU32 * row.logit_abs + p.soft_cap * kTanhError + 3 * kU32 * row.logit_size;
 }
 
 double sum_error(const AttentionRow& row) {
