@@ -84,6 +84,7 @@ std::vector<AttentionCase> long_cases() {
        .kv = DType::f32,
        .requests = {{1, 30000}},
        .sink = true},
+      {.name = "decode_128k", .qo_heads = 4, .kv_heads = 1, .requests = {{1, 131072}, {1, 5}}},
       {.name = "long_window", .requests = {{1, 40000}, {100, 9000}}, .window = 1000},
       {.name = "prefill_1k", .qo_heads = 8, .head_dim = 128, .requests = {{1024, 1024}}},
       {.name = "chunk_on_8k", .head_dim = 128, .requests = {{256, 8192}}},
