@@ -54,10 +54,25 @@ function(weft_isa_sources sources_variable)
   set(${sources_variable} ${kept} PARENT_SCOPE)
 endfunction()
 
+# The kernels/ tree as one generated unit, remade when a file of it changes.
+file(GLOB_RECURSE kernel_files CONFIGURE_DEPENDS
+     ${PROJECT_SOURCE_DIR}/kernels/*.h ${PROJECT_SOURCE_DIR}/kernels/*.cuh)
+set(embedded_kernels ${PROJECT_BINARY_DIR}/generated/embedded_kernels.cc)
+string(SHA256 kernel_list "${kernel_files}")  # in the command, so that a removed file remakes it
+add_custom_command(
+  OUTPUT ${embedded_kernels}
+  COMMAND ${CMAKE_COMMAND} -D ROOT=${PROJECT_SOURCE_DIR} -D OUTPUT=${embedded_kernels}
+          -D LIST=${kernel_list}
+          -P ${PROJECT_SOURCE_DIR}/cmake/embed_kernels.cmake
+  DEPENDS ${kernel_files} ${PROJECT_SOURCE_DIR}/cmake/embed_kernels.cmake
+  COMMENT "Embedding kernels/" VERBATIM)
+add_custom_target(weft_embedded_kernels DEPENDS ${embedded_kernels})
+
 function(weft_add_library name kind)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/*.cc)
   weft_isa_sources(sources)
-  add_library(${name} ${kind} ${sources})
+  add_library(${name} ${kind} ${sources} ${embedded_kernels})
+  add_dependencies(${name} weft_embedded_kernels)  # one writer when two kinds are built
   weft_target_options(${name})
   target_compile_features(${name} PUBLIC cxx_std_20)
   # A public header may include the portable headers of kernels/, found from the root of the source
