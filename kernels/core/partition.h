@@ -12,26 +12,29 @@ namespace weft {
 
 /// The cost of a lane dealt to the groups that get work: all of them, or fewer when a group's share
 /// would be below min_blocks of one row's work and splitting would cost more than it brings.
+/// REQUIRES: num_groups <= 65536, so that rest * g fits 32 bits.
 struct GroupShares {
   int64_t total = 0;
   int64_t share = 0;  // total / active
-  int64_t rest = 0;   // total % active
-  int32_t active = 1;
+  uint32_t rest = 0;  // total % active
+  uint32_t active = 1;
 
   /// Cost position at which group g begins.
   WEFT_HD int64_t begin(int32_t g) const {
-    return g >= active ? total : share * g + rest * g / active;
+    const uint32_t group = static_cast<uint32_t>(g);
+    return group >= active ? total : share * g + rest * group / active;
   }
 };
 
+WEFT_HD constexpr int64_t least_share(const ScheduleSpec& s) {
+  return s.cost.fixed + int64_t{s.min_blocks} * block_cost(s.cost, 1);
+}
+
 WEFT_HD GroupShares group_shares(const ScheduleSpec& s, int64_t total_cost) {
-  const int64_t least = s.cost.fixed + int64_t{s.min_blocks} * block_cost(s.cost, 1);
-  GroupShares shares;
-  shares.total = total_cost;
-  shares.active = static_cast<int32_t>(clamp_to<int64_t>(total_cost / least, 1, s.num_groups));
-  shares.share = total_cost / shares.active;
-  shares.rest = total_cost % shares.active;
-  return shares;
+  const int64_t active = clamp_to<int64_t>(total_cost / least_share(s), 1, s.num_groups);
+  const int64_t share = total_cost / active;
+  return {total_cost, share, static_cast<uint32_t>(total_cost - share * active),
+          static_cast<uint32_t>(active)};
 }
 
 /// Rounds an offset into a tile's cost to a block at which the tile may be cut: 0 and num_blocks

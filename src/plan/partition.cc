@@ -158,7 +158,7 @@ PlanSummary partition(const ScheduleSpec& spec, const BatchLengths& lengths, int
   summary.num_items = lists.num_items;
   summary.num_merges = lists.num_merges;
   summary.partial_rows = lists.partial_rows;
-  summary.active_groups = lists.shares.active;
+  summary.active_groups = static_cast<int32_t>(lists.shares.active);
   summary.total_cost = total;
   return summary;
 }

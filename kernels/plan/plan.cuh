@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// plan_batch: lengths on the device -> the plan's lists, in one CTA, with no host work. The phases
+// are kernels/plan/phases.h; here are the barriers and prefix sums between them. Any batch within
+// the limits: a smaller one, or rows of no queries, only leave ranges empty.
+#pragma once
+
+#include "kernels/plan/phases.h"
+#include "kernels/plan/scan.cuh"
+#include "kernels/ptx/griddep.cuh"
+
+namespace weft {
+namespace planner {
+
+/// Checks and counts tiles. False, with an empty plan written, when the batch is wrong.
+template <PlanSpec spec>
+__device__ __forceinline__ bool lay_out_tiles(const PlanParams& p, int32_t batch_size,
+                                              const PlanShared& shared, char* scan) {
+  const int32_t thread = static_cast<int32_t>(threadIdx.x);
+  constexpr uint32_t kFine = 0xffffffffu;
+  uint32_t error = kFine;
+  int32_t tiles = 0;
+  if (batch_size > spec.max_batch_size || batch_size < 0) {
+    error = static_cast<uint32_t>(PlanError::too_many_requests);
+  } else {
+    tiles = count_tiles(spec, p.lengths, batch_size, thread, error);
+    const int64_t nnz_qo = int64_t{p.lengths.qo_indptr[batch_size]} - p.lengths.qo_indptr[0];
+    if (nnz_qo > spec.max_nnz_qo) {
+      error = min_of(error, static_cast<uint32_t>(PlanError::too_many_tokens));
+    }
+  }
+  if (__syncthreads_or(error != kFine)) {
+    uint32_t* first = reinterpret_cast<uint32_t*>(scan);
+    if (thread == 0) *first = kFine;
+    __syncthreads();
+    if (error != kFine) atomicMin(first, error);
+    __syncthreads();
+    write_empty(spec, p, thread, static_cast<PlanError>(*first % 8),
+                static_cast<int32_t>(*first / 8));
+    return false;
+  }
+  Sums<int32_t, 1> total;
+  const Sums<int32_t, 1> before = block_exclusive<spec.num_threads / 32>(
+      Sums<int32_t, 1>{{tiles}}, reinterpret_cast<Sums<int32_t, 1>*>(scan), total);
+  store_tile_begin(spec, p.lengths, batch_size, thread, before.of[0], shared);
+  __syncthreads();
+  return true;
+}
+
+/// Prefix sums of the groups' counts; work_indptr, cut tiles and where whole ones go. Returns the
+/// counts of all groups, in threads up to and with num_groups.
+template <PlanSpec spec>
+__device__ __forceinline__ GroupCount place_groups(const PlanParams& p, const PlanShared& shared,
+                                                   char* scan) {
+  constexpr int32_t kGroups = spec.schedule.num_groups;
+  const int32_t thread = static_cast<int32_t>(threadIdx.x);
+  const GroupCount mine = thread < kGroups ? count_group(spec, thread, shared) : GroupCount{};
+  Sums<int32_t, 3> total{};
+  const Sums<int32_t, 3> before =
+      block_exclusive<kGroups / 32 + 1>(Sums<int32_t, 3>{{mine.items, mine.merges, mine.rows}},
+                                        reinterpret_cast<Sums<int32_t, 3>*>(scan), total);
+  if (thread < kGroups) {
+    place_group(spec, p, thread, {before.of[0], before.of[1], before.of[2]}, shared);
+  } else if (thread == kGroups) {
+    p.work_indptr[thread] = total.of[0];
+  }
+  __syncthreads();
+  return {total.of[0], total.of[1], total.of[2]};
+}
+
+}  // namespace planner
+
+/// REQUIRES: one CTA of spec.num_threads, PlanSmem::of(spec).bytes of dynamic shared memory.
+template <PlanSpec spec>
+__device__ __forceinline__ void plan_batch(const PlanParams& p) {
+  using namespace planner;
+  static_assert(spec.schedule.num_groups < spec.num_threads, "a thread for each group and the end");
+  extern __shared__ __align__(16) char smem[];
+  const PlanShared shared = PlanShared::in(spec, smem);
+  char* const scan = smem + PlanSmem::of(spec).scan;
+  const int32_t thread = static_cast<int32_t>(threadIdx.x);
+  griddep_launch_dependents();
+  if (thread < spec.schedule.num_groups) {
+    shared.merge_pieces[thread] = 0;
+    shared.merge_states[thread] = 0;
+  }
+  griddep_wait();
+
+  const int32_t batch_size = p.num_requests != nullptr ? *p.num_requests : p.batch_size;
+  if (!lay_out_tiles<spec>(p, batch_size, shared, scan)) return;
+
+  const TileWalk walk = chunk_walk(spec, p.lengths, batch_size, thread, shared);
+  Sums<int64_t, 1> total_cost;
+  const Sums<int64_t, 1> cost_before = block_exclusive<spec.num_threads / 32>(
+      Sums<int64_t, 1>{{chunk_cost(spec, p.lengths, walk, shared)}},
+      reinterpret_cast<Sums<int64_t, 1>*>(scan + PlanSmem::kScanBytes), total_cost);
+  shared.chunk_cost[thread] = cost_before.of[0];
+  if (thread == 0) shared.chunk_cost[spec.num_threads] = total_cost.of[0];
+  __syncthreads();
+  if (thread <= spec.schedule.num_groups) find_cut(spec, p.lengths, batch_size, thread, shared);
+  __syncthreads();
+  const GroupCount total = place_groups<spec>(p, shared, scan + 2 * PlanSmem::kScanBytes);
+  write_whole_tiles(spec, p, walk, cost_before.of[0], shared);
+  if (thread < total.merges) finish_merge(spec, p, thread, shared);
+  if (thread == 0) {
+    *p.result =
+        PlanResult{total_cost.of[0],
+                   batch_size,
+                   total.items,
+                   total.merges,
+                   total.rows,
+                   static_cast<int32_t>(group_shares(spec.schedule, total_cost.of[0]).active),
+                   PlanError::none,
+                   0,
+                   0};
+  }
+}
+
+}  // namespace weft
