@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the compile gate knows of each shipped kernel: a spec, where it is compiled for, and the
+// budget it must keep. Operators add their rows in tests/compile/<op>_specs.cc.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "src/jit/kernel_store.h"
+
+namespace weft::test {
+
+struct GateRow {
+  std::string name;
+  KernelRequest request;
+  std::string arch;
+  int num_threads = 0;
+  int smem_bytes = 0;
+  int max_registers = 0;
+};
+
+template <class Spec>
+GateRow gate_row(const std::string& name, const Spec& spec, int arch, int max_registers) {
+  const KernelShape shape = KernelTraits<Spec>::shape(spec);
+  return {name + "_sm" + std::to_string(arch),
+          kernel_request(spec, arch),
+          arch_name(arch),
+          shape.num_threads,
+          shape.smem_bytes,
+          max_registers};
+}
+
+/// The planner, for each architecture it is compiled for.
+std::vector<GateRow> planner_rows();
+
+}  // namespace weft::test
