@@ -17,6 +17,7 @@ const CommandEntry& generate_command();
 const CommandEntry& bench_command();
 const CommandEntry& explain_command();
 const CommandEntry& info_command();
+const CommandEntry& jit_command();
 
 /// Options that several commands share, worded once.
 Option threads_option();
