@@ -12,8 +12,8 @@ namespace {
 
 const std::vector<const CommandEntry*>& all_commands() {
   static const std::vector<const CommandEntry*> commands{&replay_command(), &generate_command(),
-                                                         &bench_command(), &explain_command(),
-                                                         &info_command(), &jit_command()};
+                                                         &bench_command(),  &explain_command(),
+                                                         &info_command(),   &jit_command()};
   return commands;
 }
 
