@@ -41,11 +41,11 @@ struct AttentionParams {
   const int32_t* work_indptr;  // [num_groups + 1]
   const WorkItem* items;
   const MergeItem* merges;
-  int32_t* merge_arrivals;   // [num_merges, head_lanes], zero before and after a run
-  float* partial_o;          // [head_lanes, partial_rows, head_dim_vo], unnormalised
-  float* partial_m;          // [head_lanes, partial_rows]: row max of base-2 logits
-  float* partial_d;          // [head_lanes, partial_rows]: denominator relative to m
-  int32_t partial_rows;      // capacity of one lane
+  int32_t* merge_arrivals;  // [num_merges, head_lanes], zero before and after a run
+  float* partial_o;         // [head_lanes, partial_rows, head_dim_vo], unnormalised
+  float* partial_m;         // [head_lanes, partial_rows]: row max of base-2 logits
+  float* partial_d;         // [head_lanes, partial_rows]: denominator relative to m
+  int32_t partial_rows;     // capacity of one lane
 };
 
 }  // namespace weft

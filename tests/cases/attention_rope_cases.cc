@@ -4,33 +4,38 @@
 
 namespace weft::cases {
 
+namespace {
+
+struct Row {
+  const char* name;
+  Rope rope;
+};
+const Row kRopes[] = {
+    {"neox", {.mode = RopeMode::neox}},
+    {"interleaved", {.mode = RopeMode::interleaved}},
+    {"neox_half", {.mode = RopeMode::neox, .dim = 32}},
+    {"interleaved_half", {.mode = RopeMode::interleaved, .dim = 32}},
+    {"neox_20", {.mode = RopeMode::neox, .dim = 20}},
+    {"interleaved_2", {.mode = RopeMode::interleaved, .dim = 2}},
+    {"neox_theta_scale", {.mode = RopeMode::neox, .theta = 1e6f, .scale = 4}},
+    {"interleaved_scale", {.mode = RopeMode::interleaved, .scale = 0.5f}},
+    {"llama31", {.mode = RopeMode::neox, .theta = 5e5f, .scale = 8, .llama31 = true}},
+    {"llama31_short",
+     {.mode = RopeMode::interleaved,
+      .theta = 1e4f,
+      .scale = 32,
+      .llama31 = true,
+      .low_freq_factor = 1,
+      .high_freq_factor = 8,
+      .old_context_len = 256}},
+};
+
+}  // namespace
+
 std::vector<AttentionCase> rope_cases() {
-  struct Row {
-    const char* name;
-    Rope rope;
-  };
-  const Row rows[] = {
-      {"neox", {.mode = RopeMode::neox}},
-      {"interleaved", {.mode = RopeMode::interleaved}},
-      {"neox_half", {.mode = RopeMode::neox, .dim = 32}},
-      {"interleaved_half", {.mode = RopeMode::interleaved, .dim = 32}},
-      {"neox_20", {.mode = RopeMode::neox, .dim = 20}},
-      {"interleaved_2", {.mode = RopeMode::interleaved, .dim = 2}},
-      {"neox_theta_scale", {.mode = RopeMode::neox, .theta = 1e6f, .scale = 4}},
-      {"interleaved_scale", {.mode = RopeMode::interleaved, .scale = 0.5f}},
-      {"llama31", {.mode = RopeMode::neox, .theta = 5e5f, .scale = 8, .llama31 = true}},
-      {"llama31_short",
-       {.mode = RopeMode::interleaved,
-        .theta = 1e4f,
-        .scale = 32,
-        .llama31 = true,
-        .low_freq_factor = 1,
-        .high_freq_factor = 8,
-        .old_context_len = 256}},
-  };
   const std::vector<Lengths> lengths{{1, 300}, {40, 110}, {3, 64}, {9, 4}};
   std::vector<AttentionCase> out;
-  for (const Row& row : rows) {
+  for (const Row& row : kRopes) {
     const std::string name = row.name;
     out.push_back({.name = name + "_bf16", .rope = row.rope, .requests = lengths});
     out.push_back({.name = name + "_f32",

@@ -161,9 +161,7 @@ AttentionArgs keys_of(const AttentionData& data, int64_t begin, int64_t end, Ten
 }
 
 TEST_P(Equivalence, HalvesMergedMakeTheWhole) {
-  constexpr int kQo = 9;
-  constexpr int kKv = 700;
-  constexpr int kCut = 300;
+  constexpr int kQo = 9, kKv = 700, kCut = 300;
   for (const DType dtype : {DType::f32, DType::bf16}) {
     for (const bool base2 : {false, true}) {
       const AttentionCase c{.name = "halves",

@@ -107,6 +107,27 @@ double Attention::logit(double scaled, int64_t r, int64_t i, int64_t j, int head
   return s;
 }
 
+// Softmax over `logits` (and the sink's), whose maximum is `top`, applied to the values.
+static void weigh(const std::vector<double>& logits, const std::vector<std::vector<double>>& values,
+                  double sink, double top, double v_scale, AttentionRow& out) {
+  double sum = std::exp(sink - top);
+  for (const double s : logits) sum += std::exp(s - top);
+  for (size_t j = 0; j < logits.size(); ++j) {
+    const double w = std::exp(logits[j] - top) / sum;
+    if (w == 0.0) continue;  // a hidden key's value is never read
+    out.weight_rms += w * w;
+    for (size_t d = 0; d < out.o.size(); ++d) {
+      const double x = w * values[j][d] * v_scale;
+      out.o[d] += x;
+      out.abs[d] += std::fabs(x);
+      out.rms[d] += x * x;
+    }
+  }
+  out.weight_rms = std::sqrt(out.weight_rms);
+  for (double& x : out.rms) x = std::sqrt(x);
+  out.lse = top + std::log(sum);
+}
+
 AttentionRow Attention::row(int64_t r, int64_t i, int head) {
   const int kv_head = head / (config_.num_qo_heads / config_.num_kv_heads);
   gather(r, kv_head);
@@ -154,22 +175,8 @@ AttentionRow Attention::row(int64_t r, int64_t i, int head) {
     out.lse = -kInfinity;
     return out;
   }
-  double sum = args_.sink.given() ? std::exp(at(args_.sink, {head}) - top) : 0.0;
-  for (const double s : logits) sum += std::exp(s - top);
-  for (int64_t j = 0; j < n; ++j) {
-    const double w = std::exp(logits[static_cast<size_t>(j)] - top) / sum;
-    if (w == 0.0) continue;  // a hidden key's value is never read
-    out.weight_rms += w * w;
-    for (size_t d = 0; d < dims; ++d) {
-      const double x = w * values_[static_cast<size_t>(j)][d] * v_scale;
-      out.o[d] += x;
-      out.abs[d] += std::fabs(x);
-      out.rms[d] += x * x;
-    }
-  }
-  out.weight_rms = std::sqrt(out.weight_rms);
-  for (double& x : out.rms) x = std::sqrt(x);
-  out.lse = top + std::log(sum);
+  const double sink = args_.sink.given() ? at(args_.sink, {head}) : -kInfinity;
+  weigh(logits, values_, sink, top, v_scale, out);
   if (args_.lse_base2) out.lse /= std::log(2.0);
   return out;
 }

@@ -18,9 +18,8 @@ std::string to_string(const AttentionConfig& c) {
     text += std::string(", rope ") + name_of(c.rope.mode) + (c.rope.llama31 ? " llama31" : "");
   }
   if (c.window_left >= 0) text += ", window_left " + std::to_string(c.window_left);
-  text += std::string(", ") + name_of(c.schedule) + ", up to " +
-          std::to_string(c.max_batch_size) + " requests, " + std::to_string(c.max_nnz_qo) +
-          " query tokens";
+  text += std::string(", ") + name_of(c.schedule) + ", up to " + std::to_string(c.max_batch_size) +
+          " requests, " + std::to_string(c.max_nnz_qo) + " query tokens";
   return text;
 }
 

@@ -26,8 +26,7 @@ void check_head_dim(const char* field, int dim) {
 void check_rope(const AttentionConfig& c) {
   const Rope& rope = c.rope;
   if (rope.mode == RopeMode::none) return;
-  check_range("rope.mode", static_cast<int>(rope.mode), 0,
-              static_cast<int>(RopeMode::interleaved));
+  check_range("rope.mode", static_cast<int>(rope.mode), 0, static_cast<int>(RopeMode::interleaved));
   check_range("rope.dim", rope.dim, 2, c.head_dim_qk);
   if (rope.dim % 2 != 0) {
     fail(ErrorKind::invalid_argument, "rope.dim", "an even number", std::to_string(rope.dim));

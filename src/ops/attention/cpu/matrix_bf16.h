@@ -22,7 +22,7 @@ struct Bf16Matrix {
   // Rows that go through dots, softmax and accumulation together: 48 rows of dots and weights are
   // 18 KB, which stay in L1 between the three.
   static constexpr int kChunkRows = 48;
-  static constexpr int kFewRows = 8;             // tiles of so few rows skip the packing
+  static constexpr int kFewRows = 8;  // tiles of so few rows skip the packing
 
   [[gnu::always_inline]] static Vec dot(Vec acc, Vec a, Vec b) {
     return _mm512_dpbf16_ps(acc, (__m512bh)a, (__m512bh)b);

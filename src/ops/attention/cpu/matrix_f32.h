@@ -18,7 +18,7 @@ struct F32Matrix {
   // Rows that go through dots, softmax and accumulation together: 48 rows of dots and weights are
   // 18 KB, which stay in L1 between the three.
   static constexpr int kChunkRows = 48;
-  static constexpr int kFewRows = 4;         // tiles of so few rows skip the packing
+  static constexpr int kFewRows = 4;  // tiles of so few rows skip the packing
 
   [[gnu::always_inline]] static Vec dot(Vec acc, Vec a, Vec b) { return mul_add(a, b, acc); }
 
