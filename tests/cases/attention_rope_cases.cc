@@ -30,6 +30,9 @@ const Row kRopes[] = {
       .old_context_len = 256}},
 };
 
+const Rope neox{.mode = RopeMode::neox};
+const Rope pairs{.mode = RopeMode::interleaved, .dim = 64};
+
 }  // namespace
 
 std::vector<AttentionCase> rope_cases() {
@@ -44,8 +47,6 @@ std::vector<AttentionCase> rope_cases() {
                    .rope = row.rope,
                    .requests = lengths});
   }
-  const Rope neox{.mode = RopeMode::neox};
-  const Rope pairs{.mode = RopeMode::interleaved, .dim = 64};
   const std::vector<AttentionCase> more{
       // Negative positions rotate, too: without a mask the first queries see every key.
       {.name = "more_queries_no_mask", .mask = MaskMode::none, .rope = neox, .requests = {{20, 4}}},

@@ -167,10 +167,7 @@ AttentionRow Attention::row(int64_t r, int64_t i, int head) {
     out.visible += 1;
   }
 
-  const size_t dims = static_cast<size_t>(value_dim(config_));
-  out.o.assign(dims, 0.0);
-  out.abs.assign(dims, 0.0);
-  out.rms.assign(dims, 0.0);
+  out.o = out.abs = out.rms = std::vector<double>(static_cast<size_t>(value_dim(config_)));
   if (out.visible == 0) {
     out.lse = -kInfinity;
     return out;
