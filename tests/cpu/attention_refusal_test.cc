@@ -2,6 +2,7 @@
 // Everything attention refuses when it is made and when it plans. Each row breaks one thing of a
 // call that works; the plan of before stays usable. Arguments of run: attention_args_refusal_test.
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <cmath>
 #include <limits>
@@ -234,8 +235,10 @@ TEST(AttentionRefuses, ARequestOfAlmost2To31Tokens) {
   batch.qo_indptr = make_ints({0, 1}, owners);
   batch.kv_indptr = make_ints({0, kPages}, owners);
   batch.last_page_len = make_ints({16}, owners);
-  batch.kv_indices = make_ints({0}, owners);
-  batch.kv_indices.shape[0] = 1 << 27;
+  const size_t bytes = size_t{4} << 27;  // reserved, never touched
+  void* ids = mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  ASSERT_NE(ids, MAP_FAILED);
+  batch.kv_indices = TensorView(ids, DType::i32, {1 << 27});
   EXPECT_EQ(check_refusal([&] { attention.plan(batch, plan); }, ErrorKind::out_of_limits,
                           "kv_indptr", "at most 2130706431 tokens", {}),
             "");
@@ -243,6 +246,7 @@ TEST(AttentionRefuses, ARequestOfAlmost2To31Tokens) {
   EXPECT_NO_THROW(attention.plan(batch, plan));
   EXPECT_GT(plan.num_items(), 1);
   EXPECT_GE(plan.balance(), 1.0);
+  munmap(ids, bytes);
 }
 
 TEST(AttentionRefuses, PagesOfRaggedKv) {
