@@ -4,6 +4,7 @@
 
 #include "weft/append.h"
 #include "weft/attention.h"
+#include "weft/cuda.h"
 #include "weft/error.h"
 #include "weft/executor.h"
 #include "weft/merge.h"

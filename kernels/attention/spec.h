@@ -16,6 +16,7 @@ enum class AttentionUnit : uint8_t {
   cpu_avx512,       // f32 FMA, 16 lanes
   cpu_avx512_bf16,  // vdpbf16ps
   cpu_amx_bf16,     // tdpbf16ps
+  cuda_mma,         // mma.sync, sm_80 and later
 };
 
 WEFT_HD constexpr const char* name_of(AttentionUnit u) {
@@ -30,6 +31,8 @@ WEFT_HD constexpr const char* name_of(AttentionUnit u) {
       return "cpu_avx512_bf16";
     case AttentionUnit::cpu_amx_bf16:
       return "cpu_amx_bf16";
+    case AttentionUnit::cuda_mma:
+      return "cuda_mma";
   }
   return "invalid";
 }
