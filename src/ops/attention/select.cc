@@ -82,6 +82,8 @@ CostModel cost_of(AttentionUnit unit) {
       return {400, 1000, 300};
     case AttentionUnit::cpu_scalar:
       return {400, 4000, 4000};
+    case AttentionUnit::cuda_mma:
+      break;  // select_cuda.cc
   }
   return {};
 }
