@@ -76,7 +76,7 @@ namespace detail {
 
 struct AnyField {
   template <class T>
-  operator T() const;  // never defined: only asks whether a field is there
+  operator T() const;  // NOLINT: implicit on purpose; never defined, only asks for a field
 };
 
 /// Fields of an aggregate, counted by how many initialisers it takes.

@@ -143,6 +143,7 @@ KernelImage Nvrtc::compile(const KernelSource& source, const std::string& arch) 
   std::vector<std::string> flags = nvrtc_flags();
   flags.push_back("--gpu-architecture=" + arch);
   std::vector<const char*> options;
+  options.reserve(flags.size());
   for (const std::string& flag : flags) options.push_back(flag.c_str());
   const int result = compile_(holder.program, static_cast<int>(options.size()), options.data());
   const std::string log = log_of(holder.program);

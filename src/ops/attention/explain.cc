@@ -3,6 +3,7 @@
 #include "src/ops/attention/explain.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include "src/ops/attention/plan.h"
@@ -40,7 +41,7 @@ std::string group_bar(const AttentionPlanImpl& plan, int g, int64_t longest) {
   for (int32_t i = indptr[g]; i < indptr[g + 1]; ++i) {
     done += item_cost(plan.spec.schedule, plan.lengths, items[i]);
     const double share = static_cast<double>(done) / static_cast<double>(longest);
-    const size_t end = static_cast<size_t>(share * kBarWidth + 0.5);
+    const size_t end = static_cast<size_t>(std::lround(share * kBarWidth));
     if (end > bar.size()) bar.append(end - bar.size(), letter(items[i].request));
     if (items[i].merge >= 0 && !bar.empty()) bar.back() = '|';
   }

@@ -57,7 +57,7 @@ void run_merge_cpu(const MergeSpec& spec, const MergeParams& params, const Execu
   const MergeKernel kernel = merge_table(spec.unit).kernel(spec.dtype, spec.dtype_o);
   const int64_t states_bytes = int64_t{params.num_states} * size_of(spec.dtype);
   const int64_t head_bytes = spec.head_dim * (states_bytes + size_of(spec.dtype_o));
-  const int64_t wanted = max_of<int64_t>(1, kTaskBytes / head_bytes);
+  const int64_t wanted = max_of<int64_t>(1, kTaskBytes / max_of<int64_t>(1, head_bytes));
   const int heads =
       static_cast<int>(min_of<int64_t>(spec.num_heads, round_up<int64_t>(wanted, kHeadStep)));
   const int pieces = ceil_div(spec.num_heads, heads);

@@ -44,7 +44,7 @@ inline void finish_row(const AttentionSpec& spec, const AttentionParams& p, cons
   float* lse =
       p.lse == nullptr ? nullptr : p.lse + token * p.lse_stride_token + head * p.lse_stride_head;
   if (s.d == 0.0f) {
-    memset(to, 0, static_cast<size_t>(spec.head_dim_vo * size_of(spec.dtype_o)));
+    memset(to, 0, static_cast<size_t>(spec.head_dim_vo) * size_of(spec.dtype_o));
     if (lse != nullptr) *lse = kMinusInfinity;
     return;
   }
