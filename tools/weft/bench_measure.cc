@@ -18,7 +18,7 @@ constexpr int kLeastSamples = 5, kMostSamples = 41;
 
 class Timer {
  public:
-  Timer(BenchRun& run) : run_(run) {}
+  explicit Timer(BenchRun& run) : run_(run) {}
   /// Seconds of one call, as the mean of `n`.
   double seconds(int n) {
     const auto begin = Clock::now();

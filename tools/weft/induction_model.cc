@@ -41,11 +41,12 @@ double frequency(int pair) { return std::pow(kTheta, -2.0 * pair / kRotary); }
 
 /// How much lower any other distance scores than the wanted one, at least, at sm_scale 1.
 double least_gap() {
+  constexpr int kPairs = kRotary / 2;  // the score at distance 0: every pair's cosine is 1
   double gap = std::numeric_limits<double>::infinity();
   for (int offset = 1; offset <= kMaxInductionTokens; ++offset) {
     double score = 0;
-    for (int pair = 0; pair < kRotary / 2; ++pair) score += std::cos(offset * frequency(pair));
-    gap = std::min(gap, kRotary / 2 - score);
+    for (int pair = 0; pair < kPairs; ++pair) score += std::cos(offset * frequency(pair));
+    gap = std::min(gap, kPairs - score);
   }
   return gap;
 }

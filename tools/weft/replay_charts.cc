@@ -52,6 +52,7 @@ struct Panel {
 void draw_panel(Svg& svg, const Panel& panel, const std::vector<Bucket>& buckets, const Scale& x,
                 double top, double height, bool last) {
   std::vector<double> values;
+  values.reserve(buckets.size());
   for (const Bucket& b : buckets) {
     values.push_back(b.weight > 0 ? b.*panel.value / b.weight * panel.scale : 0);
   }
