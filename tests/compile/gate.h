@@ -3,6 +3,7 @@
 // budget it must keep. Operators add their rows in tests/compile/<op>_specs.cc.
 #pragma once
 
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,9 @@ struct GateRow {
   int smem_bytes = 0;
   int max_registers = 0;
 };
+
+/// How test frameworks print a row.
+inline void PrintTo(const GateRow& row, std::ostream* out) { *out << row.name; }
 
 template <class Spec>
 GateRow gate_row(const std::string& name, const Spec& spec, int arch, int max_registers) {

@@ -12,7 +12,9 @@ from dev.build import directory
 from dev.steps import run
 
 SANITIZER_ENV = {
-    "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
+    # Not detect_stack_use_after_return: gcc 12 does not align the frames it then makes to the 64
+    # bytes of an AVX-512 register (gcc bug 110027), and every such unit faults.
+    "ASAN_OPTIONS": "strict_string_checks=1",
     "UBSAN_OPTIONS": "print_stacktrace=1",
     "TSAN_OPTIONS": "second_deadlock_stack=1",
 }
