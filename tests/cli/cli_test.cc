@@ -97,7 +97,7 @@ TEST(Cli, InformsAndBenches) {
 TEST(Cli, HelpsWithEveryCommand) {
   EXPECT_EQ(weft("--help").status, 0);
   EXPECT_EQ(weft("").status, 2);
-  for (const char* command : {"replay", "generate", "bench", "explain", "info"}) {
+  for (const char* command : {"replay", "generate", "bench", "explain", "info", "jit"}) {
     const Output out = weft(std::string(command) + " --help");
     EXPECT_EQ(out.status, 0);
     EXPECT_NE(out.text.find("examples:"), std::string::npos) << command;
@@ -125,6 +125,10 @@ INSTANTIATE_TEST_SUITE_P(
         Misuse{"flag", "replay x --request 3", "did you mean --requests?"},
         Misuse{"no_trace", "replay", "expected TRACE"},
         Misuse{"missing_file", "replay /nonexistent.csv", "/nonexistent.csv: cannot be opened"},
+        Misuse{"report", "replay " + kTrace + " --report /nonexistent/a.html",
+               "--report: /nonexistent/a.html cannot be written"},
+        Misuse{"events", "replay " + kTrace + " --trace-events /nonexistent/a.json",
+               "--trace-events: /nonexistent/a.json cannot be written"},
         Misuse{"model", "replay " + kTrace + " --model mistral-8b", "did you mean mistral-7b?"},
         Misuse{"heads", "replay " + kTrace + " --tp 3", "--tp: expected a divisor of 8"},
         Misuse{"cache", "replay " + kTrace + " --layers 1 --kv-tokens 64", "--kv-tokens: expected"},

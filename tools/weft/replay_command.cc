@@ -175,6 +175,14 @@ void choose_pages(const Args& args, const Trace& trace, ReplayOptions& o) {
   o.num_pages = static_cast<int>((tokens + o.page_size - 1) / o.page_size);
 }
 
+/// Asked before the replay, which may take minutes. Appends nothing, so an older file stays whole.
+void check_writable(const Args& args, const char* option) {
+  if (!args.has(option)) return;
+  if (!std::ofstream(args.text(option), std::ios::binary | std::ios::app)) {
+    throw UsageError(std::string(option) + ": " + args.text(option) + " cannot be written");
+  }
+}
+
 void write_file(const std::string& path, const std::string& text) {
   std::ofstream file(path, std::ios::binary);
   file << text;
@@ -188,6 +196,8 @@ int run(const Args& args) {
   ReplayOptions options = options_of(args);
   const Target target =
       target_for(args.text("--isa"), static_cast<int>(args.integer("--threads", 0, 1024)));
+  check_writable(args, "--report");
+  check_writable(args, "--trace-events");
   Threads threads(target.num_threads);
   ReplayContext context;
   context.path = args.positional()[0];

@@ -16,6 +16,11 @@ std::string row(const char* label, const std::string& value) {
 
 std::string percent(double share) { return strf("%.0f %%", share * 100); }
 
+/// A step of a small model takes microseconds: the unit follows the value.
+std::string quantiles(double p50_ms, double p99_ms) {
+  return "p50 " + human_time(p50_ms * 1e-3) + ", p99 " + human_time(p99_ms * 1e-3);
+}
+
 }  // namespace
 
 bool compute_bound(const StepRecord& step, const ReplayResult& r) {
@@ -128,8 +133,8 @@ std::string replay_table(const ReplayContext& c, const ReplayResult& r) {
   out += row("time", strf("attention %s, append %s, plan and page tables %s; %s with the checks",
                           human_time(s.attention_s).c_str(), human_time(s.append_s).c_str(),
                           human_time(s.plan_s).c_str(), human_time(r.wall_s).c_str()));
-  out += row("first token", strf("p50 %.0f ms, p99 %.0f ms", s.ttft_ms_p50, s.ttft_ms_p99));
-  out += row("between tokens", strf("p50 %.1f ms, p99 %.1f ms", s.gap_ms_p50, s.gap_ms_p99));
+  out += row("first token", quantiles(s.ttft_ms_p50, s.ttft_ms_p99));
+  out += row("between tokens", quantiles(s.gap_ms_p50, s.gap_ms_p99));
   out += row("plan", strf("p50 %.1f us, p99 %.1f us", s.plan_us_p50, s.plan_us_p99));
   out +=
       row("worker balance", strf("max/mean %.3f (worst step %.2f)", s.balance_mean, s.balance_max));
