@@ -32,7 +32,7 @@ struct AttentionConfig {
   DType dtype_o = DType::none;   // f32, f16, bf16; none = dtype_q
   int num_qo_heads = 0;          // a multiple of num_kv_heads
   int num_kv_heads = 0;
-  int head_dim_qk = 0;  // 16..576, a multiple of 8
+  int head_dim_qk = 0;  // 8..576, a multiple of 8
   int head_dim_vo = 0;  // 0 = head_dim_qk
   int page_size = 0;    // tokens a page holds; 0 = ragged KV
   KvLayout kv_layout = KvLayout::nhd;
