@@ -57,8 +57,9 @@ struct AttentionConfig {
 
 WEFT_API std::string to_string(const AttentionConfig& config);
 
-/// What one engine step brings. Lengths are i32 tensors. The arrays are read by `plan`, then by each
-/// `run`, `balance` and `explain` of that plan: keep them alive and unchanged until the last one.
+/// What one engine step brings. Lengths are i32 tensors. The arrays are read by `plan`, then by
+/// each `run`, `balance` and `explain` of that plan: keep them alive and unchanged until the
+/// last one.
 struct AttentionBatch {
   TensorView qo_indptr;      // [batch_size + 1]: request r owns query rows [indptr[r], indptr[r+1])
   TensorView kv_indptr;      // [batch_size + 1]: in tokens (ragged) or in pages (paged)
