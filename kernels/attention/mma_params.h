@@ -14,10 +14,11 @@ struct AttentionMmaParams {
   FastDivisor group;  // by group_size: packed row p of a request is token p / group_size
   FastDivisor lanes;  // by head_lanes
   FastDivisor page;   // by page_size; ragged: every key is in page 0
+  FastDivisor split;  // fixed_splits: by the keys of a state
   int32_t heads_per_lane;
-  int32_t split_tokens;  // fixed_splits: keys of a state; else 0
-  int32_t q_vectors;     // 1: every row of q lies on 16 bytes; 0: read element by element
-  int32_t kv_vectors;    // the same of k and v
+  int32_t window_hint;  // fixed_splits: the window the plan was made for
+  int32_t q_vectors;    // 1: every row of q lies on 16 bytes; 0: read element by element
+  int32_t kv_vectors;   // the same of k and v
 };
 
 }  // namespace weft

@@ -43,4 +43,24 @@ struct AttentionMmaSmem {
   }
 };
 
+/// The same as constants of a kernel. Rows come from functions: device code cannot refer to a host
+/// object, even a constant one.
+template <AttentionMmaSpec spec>
+struct MmaLayout {
+  static constexpr AttentionMmaSmem kSmem = AttentionMmaSmem::of(spec);
+
+  WEFT_HD static constexpr TileRows q_rows() {
+    constexpr TileRows rows = kSmem.q_rows;
+    return rows;
+  }
+  WEFT_HD static constexpr TileRows k_rows() {
+    constexpr TileRows rows = kSmem.k_rows;
+    return rows;
+  }
+  WEFT_HD static constexpr TileRows v_rows() {
+    constexpr TileRows rows = kSmem.v_rows;
+    return rows;
+  }
+};
+
 }  // namespace weft

@@ -120,8 +120,9 @@ AttentionMmaParams mma_params(const AttentionSpec& spec, const AttentionParams& 
   p.group = FastDivisor::of(s.group_size);
   p.lanes = FastDivisor::of(s.head_lanes);
   p.page = FastDivisor::of(args.lengths.page_size);
+  p.split = FastDivisor::of(s.split_blocks * s.kv_tile);
   p.heads_per_lane = s.heads_per_lane;
-  p.split_tokens = s.split_blocks * s.kv_tile;
+  p.window_hint = s.window_left;
   const auto on_vectors = [](const void* base, DType dtype,
                              std::initializer_list<int64_t> strides) {
     uint64_t bits = reinterpret_cast<uintptr_t>(base);
