@@ -158,7 +158,7 @@ AttentionConfig checked_config(AttentionConfig c) {
 AttentionSpec select_attention(const AttentionConfig& c, const Target& t) {
   if (t.device != DeviceType::cpu) {
     throw Error(ErrorKind::unsupported, "target.device: expected cpu, got " + to_string(t) +
-                                            " (this build has no CUDA backend)");
+                                            " (a GPU is reached by Attention(config, CudaBackend))");
   }
   check_range("target.num_threads", t.num_threads, 1, 4096);
   check_range("target.num_workers", t.num_workers, 1, 1 << 16);
