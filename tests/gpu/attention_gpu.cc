@@ -39,6 +39,13 @@ TheBackend& the_backend() {
 const CudaBackend* gpu_backend() { return the_backend().backend.get(); }
 const std::string& no_gpu_reason() { return the_backend().reason; }
 
+std::string unsupported_on_cuda(const cases::AttentionCase& c) {
+  if (c.q == DType::f32) return "q is f32";
+  if (c.kv != c.q) return "KV has another dtype than q";
+  if (std::max(c.head_dim, c.head_dim_vo) > 256) return "a head dimension above 256";
+  return "";
+}
+
 DeviceWorkspace::DeviceWorkspace(const CudaDevice& device, size_t bytes)
     : device_(device), bytes_(bytes), memory_(device, bytes + 2 * kFence) {
   const ContextScope current(device_);

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "weft/error.h"
+
 namespace weft::test {
 namespace {
 

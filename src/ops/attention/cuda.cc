@@ -5,7 +5,6 @@
 #include <limits>
 #include <vector>
 
-#include "kernels/attention/mma_params.h"
 #include "src/base/check.h"
 #include "src/cuda/backend.h"
 #include "src/cuda/planner.h"
@@ -125,14 +124,9 @@ void AttentionCuda::run(const AttentionPlanImpl& plan, const AttentionArgs& args
                         const Executor& executor) const {
   check_cuda_executor(executor);
   if (check_ != nullptr) launch_check(plan, args, executor.stream);
-  const ScheduleSpec& s = plan.spec.schedule;
-  AttentionMmaParams p;
-  p.args = bind_attention(plan, args);
-  p.group_size = s.group_size;
-  p.head_lanes = s.head_lanes;
-  p.heads_per_lane = s.heads_per_lane;
-  p.split_tokens = s.split_blocks * s.kv_tile;
-  const LaunchShape shape{.num_ctas = s.num_workers(), .overlaps_previous = plan.target.arch >= 90};
+  const AttentionMmaParams p = mma_params(plan.spec, bind_attention(plan, args));
+  const LaunchShape shape{.num_ctas = plan.spec.schedule.num_workers(),
+                          .overlaps_previous = plan.target.arch >= 90};
   launch(device(), *kernel_, shape, executor.stream, p);
 }
 
