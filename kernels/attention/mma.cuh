@@ -25,7 +25,7 @@ class AttentionMma {
   }
 
   __device__ __forceinline__ void run() {
-#pragma unroll
+#pragma unroll 1
     for (int32_t s = 0; s + 1 < spec.num_stages; ++s) ring_.ask(s);
     while (walk_.next_segment(p_)) {
       const int32_t kv_head = walk_.kv_head(p_, finish_.head_lane);

@@ -20,7 +20,7 @@ constexpr double kMostSeconds = 3.0;
 
 std::vector<GateRow> all_rows() {
   std::vector<GateRow> rows = planner_rows();
-  for (const auto& more : {attention_check_rows()}) {
+  for (const auto& more : {attention_rows(), attention_check_rows()}) {
     rows.insert(rows.end(), more.begin(), more.end());
   }
   return rows;
