@@ -53,10 +53,12 @@ struct Tensors {
             std::clamp<int64_t>(ceil_div(kRotateBytes, c.kv_bytes()), 2, kMostSets))),
         kv_stride(pages * c.config.page_size * c.config.num_kv_heads * c.config.head_dim_qk),
         q_stride(int64_t{c.config.max_nnz_qo} * c.config.num_qo_heads * c.config.head_dim_qk),
-        k(random_bf16(device, static_cast<size_t>(sets * kv_stride))),
-        v(random_bf16(device, static_cast<size_t>(sets * kv_stride))),
-        q(random_bf16(device, static_cast<size_t>(sets * q_stride))),
-        o(device, static_cast<size_t>(sets * q_stride)) {}
+        k(device, static_cast<size_t>(sets * kv_stride)),
+        v(device, static_cast<size_t>(sets * kv_stride)),
+        q(device, static_cast<size_t>(sets * q_stride)),
+        o(device, static_cast<size_t>(sets * q_stride)) {
+    for (Array<uint16_t>* array : {&k, &v, &q}) fill_random_bf16(*array);
+  }
 };
 
 struct Result {

@@ -8,18 +8,17 @@
 
 namespace weft::bench {
 
-Array<uint16_t> random_bf16(const CudaDevice& device, size_t count) {
+void fill_random_bf16(Array<uint16_t>& array) {
+  const size_t count = array.size();
   std::mt19937 random(1);
   std::normal_distribution<float> normal;
   std::vector<uint16_t> values(std::min<size_t>(count, size_t{16} << 20));
   for (uint16_t& x : values)
     x = static_cast<uint16_t>(std::bit_cast<uint32_t>(normal(random)) >> 16);
-  Array<uint16_t> array(device, count);
   for (size_t first = 0; first < count; first += values.size()) {
     values.resize(std::min(values.size(), count - first));
     array.write(values, first);
   }
-  return array;
 }
 
 Graph::Graph(const CudaDevice& device, const std::function<void(void* stream)>& body)

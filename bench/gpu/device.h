@@ -38,7 +38,7 @@ class Array {
 };
 
 /// Standard normal numbers as bf16, again and again the same 16 M of them.
-Array<uint16_t> random_bf16(const CudaDevice& device, size_t count);
+void fill_random_bf16(Array<uint16_t>& array);
 
 /// What `body` enqueues on the stream it is given, captured once.
 class Graph {
