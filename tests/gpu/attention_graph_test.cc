@@ -37,7 +37,10 @@ AttentionCase graph_case() {
 // Rewrites the arrays of `data.batch` in place, as an engine does between replays.
 class Batches {
  public:
-  explicit Batches(AttentionData& data) : data_(data) {}
+  explicit Batches(AttentionData& data) : data_(data) {
+    const int32_t* ids = ints(data.batch.kv_indices);
+    pool_.assign(ids, ids + ints(data.batch.kv_indptr)[kRequests]);
+  }
 
   // Every request with one query token and one key.
   void smallest() {
@@ -57,7 +60,7 @@ class Batches {
     while (count_ < kRequests) add(0, 0);
     for (int i = 0; i < pages_; ++i) {
       ints(data_.batch.kv_indices)[i] =
-          static_cast<int32_t>(random.integer(0, data_.num_pages - 1));
+          pool_[static_cast<size_t>(random.integer(0, static_cast<int64_t>(pool_.size()) - 1))];
     }
   }
 
@@ -68,9 +71,7 @@ class Batches {
 
   void begin() {
     count_ = rows_ = pages_ = 0;
-    for (int i = 0; i < data_.batch.kv_indices.shape[0]; ++i) {
-      ints(data_.batch.kv_indices)[i] = i < data_.num_pages ? i : -1;
-    }
+    std::copy(pool_.begin(), pool_.end(), ints(data_.batch.kv_indices));
   }
   void add(int qo, int kv) {
     const int room = static_cast<int>(data_.batch.kv_indices.shape[0]) - pages_;
@@ -84,6 +85,7 @@ class Batches {
   }
 
   AttentionData& data_;
+  std::vector<int32_t> pool_;  // pages that hold tokens
   int count_ = 0, rows_ = 0, pages_ = 0;
 };
 
