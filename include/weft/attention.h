@@ -18,6 +18,8 @@
 
 namespace weft {
 
+class CudaBackend;  // weft/cuda.h
+
 enum class ScheduleMode : uint8_t {
   deterministic = 0,  // same batch, same bits
   batch_invariant,    // a request's bits depend on that request alone; KV split at fixed tokens
@@ -45,7 +47,9 @@ struct AttentionConfig {
   /// the window that acts is AttentionArgs::window_left.
   int window_left = -1;
   /// Checked mode: `plan` reads every page id as well, and `run` refuses a batch whose ids do not
-  /// fit the cache. Costs one pass over kv_indices a step.
+  /// fit the cache. Costs one pass over kv_indices a step. On CUDA each run has a kernel before it
+  /// that compares page ids, rows and mask bits with the tensors; a batch that does not fit then
+  /// writes nothing, and AttentionPlan::status says why.
   bool checked = false;
 
   // Limits. Buffers are sized from them once; a batch beyond them is an error.
@@ -57,9 +61,12 @@ struct AttentionConfig {
 
 WEFT_API std::string to_string(const AttentionConfig& config);
 
-/// What one engine step brings. Lengths are i32 tensors. The arrays are read by `plan`, then by
-/// each `run`, `balance` and `explain` of that plan: keep them alive and unchanged until the
-/// last one.
+/// What one engine step brings. Lengths are i32 tensors on the target's device. The arrays are read
+/// by `plan`, then by each `run`, `balance` and `explain` of that plan: keep them alive and unchanged
+/// until the last one. On CUDA nothing is read by the host: one captured graph of plan and runs
+/// serves every batch that is written to the same arrays. Its batch_size is that of the capture;
+/// requests beyond those of a step have no query tokens and no KV (both indptr repeat their last
+/// element).
 struct AttentionBatch {
   TensorView qo_indptr;      // [batch_size + 1]: request r owns query rows [indptr[r], indptr[r+1])
   TensorView kv_indptr;      // [batch_size + 1]: in tokens (ragged) or in pages (paged)
@@ -106,15 +113,22 @@ class WEFT_API AttentionPlan {
   AttentionPlan& operator=(AttentionPlan&&) noexcept;
 
   int batch_size() const;
-  int num_items() const;    // work items
-  int num_merges() const;   // tiles whose KV range was split
   int num_workers() const;  // constant for a config and target
+
+  // A plan made on CUDA is read back for the functions below: they wait for all work of the device,
+  // read the batch's arrays, and may not be called during a capture.
+
+  int num_items() const;   // work items
+  int num_merges() const;  // tiles whose KV range was split
   /// Load of the busiest worker over the mean load, by the cost model. 1 = perfect.
   double balance() const;
   /// Several lines: which spec and why, how the work is spread, the lists drawn in text.
   std::string explain() const;
   /// The same as JSON: workers, items, merges.
   std::string explain_json() const;
+  /// What is wrong with the batch, found on the device; empty when nothing is. Such a batch has no
+  /// work: its runs write nothing. Always empty on the CPU, where `plan` and `run` throw.
+  std::string status() const;
 
   detail::AttentionPlanImpl* impl() const { return impl_.get(); }
 
@@ -127,9 +141,13 @@ class WEFT_API AttentionPlan {
 /// and run through one Attention, each with its own plan.
 class WEFT_API Attention {
  public:
-  /// Selects and prepares kernels. Throws Error(invalid_argument) naming the field that is wrong,
+  /// On the CPU. Selects kernels. Throws Error(invalid_argument) naming the field that is wrong,
   /// Error(unsupported) when this target cannot run the config.
   explicit Attention(const AttentionConfig& config, const Target& target = Target::host());
+  /// On a GPU. Selects kernels and has them compiled or found, and loaded; all tensors of batches
+  /// and runs then lie on that device. Throws as above, and Error(device) when a kernel cannot be
+  /// made: a cold one takes some tenths of a second.
+  Attention(const AttentionConfig& config, const CudaBackend& cuda);
   ~Attention();
   Attention(Attention&&) noexcept;
   Attention& operator=(Attention&&) noexcept;
@@ -148,10 +166,13 @@ class WEFT_API Attention {
 
   /// Schedules a batch into `plan`. Allocates nothing. Throws Error(invalid_argument) on malformed
   /// arrays and Error(out_of_limits) beyond the limits; `plan` then keeps its earlier content.
+  /// On CUDA: one kernel enqueued on executor.stream, which may be captured; shapes are checked
+  /// here, numbers on the device (AttentionPlan::status).
   void plan(const AttentionBatch& batch, AttentionPlan& plan, const Executor& executor = {}) const;
 
   /// Computes o (and lse) for the planned batch. Allocates nothing, takes no lock. Throws
-  /// Error(invalid_argument) before anything is written.
+  /// Error(invalid_argument) before anything is written. On CUDA: enqueued on executor.stream, the
+  /// stream of the plan or one that waits for it; may be captured.
   /// REQUIRES: `plan` was created by this Attention and holds a batch.
   void run(const AttentionPlan& plan, const AttentionArgs& args,
            const Executor& executor = {}) const;

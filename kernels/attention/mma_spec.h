@@ -9,6 +9,9 @@
 
 namespace weft {
 
+/// The warps of a CTA form a grid: row_warps() of 16 packed query rows each, times key_warps() that
+/// share out the keys. Decode is 1 x 4, a prompt chunk 4 x 1. The row_warps that see the same keys
+/// are a team: they fill and read one ring together.
 struct AttentionMmaSpec {
   DType dtype_q = DType::bf16;
   DType dtype_kv = DType::bf16;
@@ -17,11 +20,14 @@ struct AttentionMmaSpec {
   int32_t head_dim_vo = 0;
   MaskMode mask = MaskMode::none;
   Rope rope;
-  int32_t qo_tile = 16;    // packed query rows of a CTA, a multiple of 16
-  int32_t kv_tile = 64;    // keys of a pipeline stage
-  int32_t num_stages = 3;  // of the K and V ring
-  int32_t num_warps = 4;
-  int32_t ctas_per_sm = 2;
+  int32_t qo_tile = 16;       // packed query rows of a CTA: 16 * row_warps
+  int32_t num_stages = 3;     // of a ring
+  int32_t num_warps = 4;      // a multiple of row_warps
+  int32_t ctas_per_sm = 2;    // that shared memory and registers are sized for
+  bool fixed_splits = false;  // batch-invariant: a state for every split_tokens keys
+
+  WEFT_HD constexpr int32_t row_warps() const { return qo_tile / 16; }
+  WEFT_HD constexpr int32_t key_warps() const { return num_warps / row_warps(); }
 
   bool operator==(const AttentionMmaSpec&) const = default;
 };

@@ -20,20 +20,12 @@ inline constexpr int64_t kMaxRopePosition = 0x7fffffff;
 
 inline constexpr double kTwoPi = 6.283185307179586476925286766559;
 
-// Host and device compilers each know these two without a header.
+// Host and device compilers each know it without a header.
 WEFT_HD double rope_power(double base, double exponent) {
 #if defined(__CUDACC__)
   return pow(base, exponent);
 #else
   return __builtin_pow(base, exponent);
-#endif
-}
-
-WEFT_HD double rope_floor(double x) {
-#if defined(__CUDACC__)
-  return floor(x);
-#else
-  return __builtin_floor(x);
 #endif
 }
 
@@ -51,13 +43,11 @@ WEFT_HD constexpr RopePair rope_pair(RopeMode mode, int dim, int i) {
   return mode == RopeMode::interleaved ? RopePair{2 * i, 2 * i + 1} : RopePair{i, i + dim / 2};
 }
 
-/// Frequency of pair i in radians a token: theta^(-2i/dim) / scale, or with llama31 the Llama 3.1
-/// blend: a wavelength shorter than old_context_len / high_freq_factor is kept, a longer one than
-/// old_context_len / low_freq_factor is divided by scale, between them the two mix linearly in
-/// old_context_len / wavelength. Double precision and a pow: for making tables, not for inner
-/// loops.
-WEFT_HD double rope_frequency(const Rope& rope, int dim, int i) {
-  const double frequency = rope_power(double(rope.theta), -2.0 * i / dim);
+/// What `rope` makes of the plain frequency theta^(-2i/dim), in radians a token: divided by scale,
+/// or with llama31 the Llama 3.1 blend: a wavelength shorter than old_context_len /
+/// high_freq_factor is kept, a longer one than old_context_len / low_freq_factor is divided by
+/// scale, between them the two mix linearly in old_context_len / wavelength.
+WEFT_HD constexpr double rope_scaled(const Rope& rope, double frequency) {
   if (!rope.llama31) return frequency / rope.scale;
   const double low = rope.low_freq_factor;
   const double waves = rope.old_context_len * frequency / kTwoPi;  // in the original context
@@ -65,13 +55,25 @@ WEFT_HD double rope_frequency(const Rope& rope, int dim, int i) {
   return frequency * keep + frequency / rope.scale * (1.0 - keep);
 }
 
-/// The same as a binary fraction of a turn: turns * 2^64 modulo 2^64. Whole turns drop out, as
+/// Frequency of pair i in radians a token. Double precision and a pow: for making tables, not for
+/// inner loops.
+WEFT_HD double rope_frequency(const Rope& rope, int dim, int i) {
+  return rope_scaled(rope, rope_power(double(rope.theta), -2.0 * i / dim));
+}
+
+/// A frequency as a binary fraction of a turn: turns * 2^64 modulo 2^64. Whole turns drop out, as
 /// positions are integers.
+WEFT_HD constexpr uint64_t rope_turns_of(double frequency) {
+  double turns = frequency / kTwoPi;
+  if (turns >= 9007199254740992.0) return 0;  // 2^53: a whole number
+  turns -= static_cast<double>(static_cast<int64_t>(turns));
+  const double high = turns * 4294967296.0;  // exact: scaling by 2^32
+  const uint32_t whole = static_cast<uint32_t>(high);
+  return (uint64_t{whole} << 32) + static_cast<uint64_t>((high - whole) * 4294967296.0);
+}
+
 WEFT_HD uint64_t rope_turns(const Rope& rope, int dim, int i) {
-  const double turns = rope_frequency(rope, dim, i) / kTwoPi;
-  const double high = (turns - rope_floor(turns)) * 4294967296.0;  // exact: scaling by 2^32
-  const double whole = rope_floor(high);
-  return (uint64_t(whole) << 32) + uint64_t((high - whole) * 4294967296.0);
+  return rope_turns_of(rope_frequency(rope, dim, i));
 }
 
 /// Angle of pair i at `position`, in units of 2^-32 turn.

@@ -15,6 +15,12 @@ enum class PlanError : int32_t {
   qo_indptr,          // decreases at `request`
   kv_indptr,          // decreases at `request`, or its tokens leave 31 bits
   last_page_len,      // not in 1..page_size at `request`
+  // The planner packs those above into 3 bits. Found in checked mode, by
+  // kernels/attention/check.cuh:
+  page_id = 8,  // of `request`, outside the cache
+  kv_indices,   // shorter than kv_indptr says; ragged: k and v
+  rows,         // q, o or lse shorter than qo_indptr says
+  mask_indptr,  // bits of `request` outside custom_mask
 };
 
 struct PlanResult {

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "src/api/boundary.h"
+#include "src/api/c_cuda.h"
 #include "src/api/c_handle.h"
 #include "src/api/c_struct.h"
 #include "src/api/c_values.h"
@@ -166,6 +167,23 @@ weft_status weft_attention_create(const weft_attention_config* config, const wef
     *attention = create_handle<weft_attention_handle>(
         Allocator(allocator), Attention(to_config(config), to_target(target)));
   });
+}
+
+weft_status weft_attention_create_cuda(const weft_attention_config* config,
+                                       weft_cuda_backend_t backend, const weft_allocator* allocator,
+                                       weft_attention_t* attention) {
+  return guard([&] {
+    check_out("attention", attention);
+    *attention = nullptr;
+    const CudaBackend& cuda = deref("backend", backend).backend;
+    *attention = create_handle<weft_attention_handle>(Allocator(allocator),
+                                                      Attention(to_config(config), cuda));
+  });
+}
+
+weft_status weft_attention_plan_status(weft_attention_plan_t plan, char* buffer, size_t capacity,
+                                       size_t* length) {
+  return guard([&] { write_text(deref("plan", plan).plan.status(), buffer, capacity, length); });
 }
 
 weft_status weft_attention_destroy(weft_attention_t attention) {

@@ -3,6 +3,7 @@
 #include "src/cuda/device.h"
 
 #include "src/base/check.h"
+#include "src/jit/nvrtc.h"
 
 namespace weft {
 namespace {
@@ -89,6 +90,11 @@ const CudaKernel& CudaDevice::load(const KernelImage& image) {
   const std::lock_guard lock(mutex_);
   for (const Loaded& loaded : loaded_) {
     if (loaded.image == &image) return loaded.kernel;
+  }
+  // Drivers were seen to load a cubin of another architecture and to fail at its first launch.
+  if (image.arch != arch_name(target_.arch)) {
+    throw Error(ErrorKind::device, "kernel " + image.name + " for " + image.arch + " on " + name_ +
+                                       ": expected " + arch_name(target_.arch));
   }
   const ContextScope current(*this);
   const RelaxedCapture relaxed(*driver_);

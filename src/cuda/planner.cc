@@ -41,6 +41,14 @@ std::string explain_plan_error(const PlanResult& result) {
       return "kv_indptr: expected no decrease and lengths of 31 bits, got another" + at;
     case PlanError::last_page_len:
       return "last_page_len: expected 1..page_size, got another value" + at;
+    case PlanError::page_id:
+      return "kv_indices: expected page ids within k and v, got another" + at;
+    case PlanError::kv_indices:
+      return "kv_indptr: expected places within kv_indices (ragged: k and v), got another" + at;
+    case PlanError::rows:
+      return "qo_indptr: expected rows within q, o and lse, got another" + at;
+    case PlanError::mask_indptr:
+      return "mask_indptr: expected bits within custom_mask, got others" + at;
   }
   return "result.error: expected a PlanError, got " +
          std::to_string(static_cast<int>(result.error));

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "weft/c_api.h"
+#include "weft/c_cuda.h"
 
 namespace {
 
@@ -154,6 +155,11 @@ const std::vector<Struct>& others_structs() {
         FIELD(weft_rope_args, k_out, 32), FIELD(weft_rope_args, positions, 40),
         FIELD(weft_rope_args, indptr, 48), FIELD(weft_rope_args, offsets, 56),
         FIELD(weft_rope_args, cos_sin_cache, 64)}},
+      {STRUCT(weft_cuda_options, 40),
+       {FIELD(weft_cuda_options, struct_size, 0), FIELD(weft_cuda_options, reserved, 4),
+        FIELD(weft_cuda_options, cache_dir, 8), FIELD(weft_cuda_options, bundles, 16),
+        FIELD(weft_cuda_options, nvrtc, 24), FIELD(weft_cuda_options, num_bundles, 32),
+        FIELD(weft_cuda_options, num_nvrtc, 36)}},
   };
   return table;
 }
@@ -174,7 +180,7 @@ void check(const std::vector<Struct>& table) {
 
 TEST(Layout, Values) { check(values_structs()); }
 TEST(Layout, Attention) { check(attention_structs()); }
-TEST(Layout, OtherOperators) { check(others_structs()); }
+TEST(Layout, OtherOperatorsAndBackends) { check(others_structs()); }
 
 struct EnumRow {
   const char* name;

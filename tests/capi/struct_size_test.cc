@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/capi/small_attention.h"
+#include "weft/c_cuda.h"
 
 namespace weft::capi_test {
 namespace {
@@ -42,6 +43,7 @@ const std::vector<InitRow>& init_rows() {
       INIT(weft_merge_pair_args),
       INIT(weft_rope_config),
       INIT(weft_rope_args),
+      INIT(weft_cuda_options),
       {"weft_target_host", sizeof(weft_target), alignof(weft_target),
        [](void* memory, size_t size) {
          return weft_target_host(static_cast<weft_target*>(memory), size);

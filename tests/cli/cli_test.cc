@@ -71,6 +71,34 @@ TEST(Cli, GeneratesTheDemo) {
   EXPECT_GT(json.at("preemptions").number, 0);
 }
 
+TEST(Cli, MakesABundleOrNamesTheCompilerItLacks) {
+  const std::string bundle = temporary("kernels.bundle"), configs = temporary("configs.jsonl");
+  std::remove(bundle.c_str());
+  std::ofstream(configs) << "# two of one spec, and one of another\n\n"
+                            R"({"num_qo_heads": 8, "num_kv_heads": 2, "head_dim_qk": 64, )"
+                            R"("page_size": 16, "max_batch_size": 4, "max_nnz_qo": 4})"
+                            "\n"
+                            R"({"num_qo_heads": 8, "num_kv_heads": 2, "head_dim_qk": 64, )"
+                            R"("page_size": 32, "checked": true, )"
+                            R"("max_batch_size": 4, "max_nnz_qo": 4})"
+                            "\n";
+  const Output out = weft("aot " + bundle + " " + configs + " --json");
+  if (out.status == 1 && out.text.find("nvrtc") != std::string::npos) {
+    EXPECT_EQ(contents(bundle), "");
+    GTEST_SKIP() << "no NVRTC on this machine";
+  }
+  ASSERT_EQ(out.status, 0) << out.text;
+  EXPECT_EQ(out.json().at("configs").number, 2);
+  EXPECT_EQ(out.json().at("kernels").number, 3);  // planner, attention, the check
+  EXPECT_GT(contents(bundle).size(), out.json().at("cubin_bytes").number);
+  std::ofstream(configs) << R"({"num_qo_head": 8})";
+  const Output wrong = weft("aot " + bundle + " " + configs);
+  EXPECT_EQ(wrong.status, 2);
+  EXPECT_NE(wrong.text.find(":1: num_qo_head: no such field; did you mean num_qo_heads?"),
+            std::string::npos)
+      << wrong.text;
+}
+
 TEST(Cli, ExplainsABatchAndAStep) {
   const Output batch = weft("explain --qo 1,1,512 --kv 4096,77,8192 --json");
   ASSERT_EQ(batch.status, 0) << batch.text;

@@ -36,5 +36,9 @@ GateRow gate_row(const std::string& name, const Spec& spec, int arch, int max_re
 
 /// The planner, for each architecture it is compiled for.
 std::vector<GateRow> planner_rows();
+/// The mma.sync attention kernel.
+std::vector<GateRow> attention_rows();
+/// Checked mode's kernel.
+std::vector<GateRow> attention_check_rows();
 
 }  // namespace weft::test

@@ -18,7 +18,13 @@ constexpr int kRegistersOfSm = 64 * 1024;
 // sanitizer, where this runs too, has taken 1.1 for what takes 0.4 alone.
 constexpr double kMostSeconds = 3.0;
 
-std::vector<GateRow> all_rows() { return planner_rows(); }
+std::vector<GateRow> all_rows() {
+  std::vector<GateRow> rows = planner_rows();
+  for (const auto& more : {attention_rows(), attention_check_rows()}) {
+    rows.insert(rows.end(), more.begin(), more.end());
+  }
+  return rows;
+}
 
 // Shared memory a CTA may ask for, by architecture (CUDA C++ Programming Guide, compute
 // capabilities).

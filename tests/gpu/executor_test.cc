@@ -5,7 +5,6 @@
 
 #include "src/cuda/planner.h"
 #include "src/cuda/tensor_map.h"
-#include "src/jit/kernel_store.h"
 #include "tests/gpu/gpu.h"
 
 namespace weft::test {
@@ -20,9 +19,7 @@ class Executor : public GpuTest {
     spec.num_threads = 128;
     return spec;
   }
-  const KernelImage& image() { return store_.get(spec(), device().target().arch); }
-
-  KernelStore store_{JitOptions{.cache_dir = ""}};
+  const KernelImage& image() { return store().get(spec(), device().target().arch); }
 };
 
 // An empty batch: the planner then writes the result and nothing else of note.
@@ -66,7 +63,7 @@ TEST_F(Executor, AnImageIsLoadedOnce) {
 }
 
 TEST_F(Executor, AnImageOfAnotherArchitectureIsRefusedByName) {
-  const KernelImage& other = store_.get(spec(), device().target().arch == 80 ? 90 : 80);
+  const KernelImage& other = store().get(spec(), device().target().arch == 80 ? 90 : 80);
   try {
     device().load(other);
     ADD_FAILURE() << "loaded";

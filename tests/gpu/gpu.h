@@ -11,16 +11,20 @@
 #include <vector>
 
 #include "src/cuda/device.h"
+#include "src/jit/kernel_store.h"
 #include "weft/error.h"
 
 namespace weft::test {
 
-/// Device 0 for a whole test suite; every test is skipped where there is none.
+/// Device 0 for a whole test suite, and a store of kernels that outlives it, as a device asks of
+/// the images it loads; every test is skipped where there is none.
 class GpuTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     try {
       driver_ = std::make_shared<const cu::Driver>();
+      // To no disk: a test must not depend on what an earlier one left.
+      store_ = std::make_unique<KernelStore>(JitOptions{.cache_dir = ""});
       device_ = std::make_unique<CudaDevice>(0, driver_);
     } catch (const Error& error) {
       reason_ = error.what();
@@ -28,6 +32,7 @@ class GpuTest : public testing::Test {
   }
   static void TearDownTestSuite() {
     device_.reset();
+    store_.reset();
     driver_.reset();
   }
   void SetUp() override {
@@ -35,11 +40,13 @@ class GpuTest : public testing::Test {
   }
 
   static CudaDevice& device() { return *device_; }
+  static KernelStore& store() { return *store_; }
   static const cu::Driver& driver() { return *driver_; }
   static const std::shared_ptr<const cu::Driver>& shared_driver() { return driver_; }
 
  private:
   static inline std::shared_ptr<const cu::Driver> driver_;
+  static inline std::unique_ptr<KernelStore> store_;
   static inline std::unique_ptr<CudaDevice> device_;
   static inline std::string reason_;
 };

@@ -8,7 +8,6 @@
 #include <cstdio>
 #include <cstring>
 
-#include "src/jit/kernel_store.h"
 #include "src/plan/partition.h"
 #include "tests/cases/length_batches.h"
 #include "tests/gpu/gpu.h"
@@ -102,16 +101,13 @@ class DevicePlan {
 class PlannerOnGpu : public GpuTest {
  protected:
   void time_one(const char* name, const LengthBatch& batch, int32_t num_threads);
-
-  // Kernels go to no disk: a test must not depend on what an earlier one left.
-  KernelStore store_{JitOptions{.cache_dir = ""}};
 };
 
 TEST_F(PlannerOnGpu, MatchesTheHostBitForBit) {
   for (uint32_t seed = 0; seed < 24; ++seed) {
     LengthRandom random(seed);
     const PlanSpec spec = random.plan_spec(300, 300 * 700);
-    DevicePlan plan(device(), store_, spec);
+    DevicePlan plan(device(), store(), spec);
     for (int i = 0; i < 100; ++i) {
       SCOPED_TRACE("seed " + std::to_string(seed) + ", batch " + std::to_string(i));
       const LengthBatch batch = random.batch(300);
@@ -126,7 +122,7 @@ TEST_F(PlannerOnGpu, OneGraphServesEveryBatch) {
   LengthRandom random(1);
   PlanSpec spec = random.plan_spec(256, 256 * 700);
   spec.num_threads = 1024;
-  DevicePlan plan(device(), store_, spec);
+  DevicePlan plan(device(), store(), spec);
   LengthBatch first;
   first.page_size = 16;
   for (int r = 0; r < 256; ++r) first.add(1, 1);
@@ -150,7 +146,7 @@ TEST_F(PlannerOnGpu, OneGraphServesEveryBatch) {
 TEST_F(PlannerOnGpu, AWrongBatchGetsAnEmptyPlanAndTheReason) {
   LengthRandom random(2);
   const PlanSpec spec = random.plan_spec(64, 1000);
-  DevicePlan plan(device(), store_, spec);
+  DevicePlan plan(device(), store(), spec);
   struct Row {
     const char* name;
     LengthBatch batch;
@@ -210,7 +206,7 @@ void PlannerOnGpu::time_one(const char* name, const LengthBatch& batch, int32_t 
   constexpr int kLaunches = 20;
   const int32_t size = batch.batch_size();
   const PlanSpec spec = llama_8b(size, num_threads, device().target());
-  DevicePlan plan(device(), store_, spec);
+  DevicePlan plan(device(), store(), spec);
   plan.write(batch);
   plan.launch(size, false);
   ASSERT_NO_FATAL_FAILURE(plan.expect_same_as_host(batch));

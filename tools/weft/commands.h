@@ -18,6 +18,7 @@ const CommandEntry& bench_command();
 const CommandEntry& explain_command();
 const CommandEntry& info_command();
 const CommandEntry& jit_command();
+const CommandEntry& aot_command();
 
 /// Options that several commands share, worded once.
 Option threads_option();

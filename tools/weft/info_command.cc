@@ -3,9 +3,11 @@
 #include <cstdio>
 
 #include "tools/weft/commands.h"
+#include "tools/weft/format.h"
 #include "tools/weft/json.h"
 #include "tools/weft/machine.h"
 #include "tools/weft/plan_view.h"
+#include "weft/cuda.h"
 
 namespace weft::cli {
 namespace {
@@ -32,6 +34,26 @@ std::string unit_for(DType q, DType kv, const Target& target) {
   return view_plan(Attention(config, target).create_plan().explain_json()).unit;
 }
 
+// A line a device; returns the same as a JSON array. Kernels are not asked for: no compiler, no
+// cache.
+std::string print_gpus() {
+  std::string json;
+  const int count = CudaBackend::num_devices();
+  if (count == 0) std::printf("GPUs      none\n");
+  for (int i = 0; i < count; ++i) {
+    const CudaBackend gpu(i, JitOptions{.cache_dir = ""});
+    const Target& t = gpu.target();
+    std::printf("%-9s %d: %s, sm_%d, %d SMs, %s L2\n", i == 0 ? "GPUs" : "", i,
+                gpu.device_name().c_str(), t.arch, t.num_sms,
+                human_bytes(static_cast<double>(t.l2_bytes)).c_str());
+    JsonObject one;
+    one.add("index", i).add("name", gpu.device_name()).add("arch", t.arch);
+    one.add("sms", t.num_sms).add("l2_bytes", t.l2_bytes);
+    json += (json.empty() ? "" : ", ") + one.str();
+  }
+  return "[" + json + "]";
+}
+
 int run(const Args& args) {
   const Target target = Target::host();
   std::string isas;
@@ -51,12 +73,12 @@ int run(const Args& args) {
                 name_of(kv), unit.c_str());
     units.add(std::string(name_of(q)) + "/" + name_of(kv), unit);
   }
-  std::printf("GPUs      none: this build has no CUDA backend\n");
+  const std::string gpus = print_gpus();
   if (args.has("--json")) {
     JsonObject json;
     json.add("version", version()).add("cpu", cpu_name()).add("isa", name_of(target.isa));
     json.add("fast_bf16", target.fast_bf16).add("threads", target.num_threads);
-    json.add("workers", target.num_workers).raw("units", units.str()).raw("gpus", "[]");
+    json.add("workers", target.num_workers).raw("units", units.str()).raw("gpus", gpus);
     std::printf("%s\n", json.str().c_str());
   }
   return 0;

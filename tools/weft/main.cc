@@ -11,9 +11,9 @@ namespace weft::cli {
 namespace {
 
 const std::vector<const CommandEntry*>& all_commands() {
-  static const std::vector<const CommandEntry*> commands{&replay_command(), &generate_command(),
-                                                         &bench_command(),  &explain_command(),
-                                                         &info_command(),   &jit_command()};
+  static const std::vector<const CommandEntry*> commands{
+      &replay_command(), &generate_command(), &bench_command(), &explain_command(),
+      &info_command(),   &jit_command(),      &aot_command()};
   return commands;
 }
 

@@ -40,9 +40,8 @@ int32_t check_indptr(const char* name, const TensorView& tensor, int64_t batch_s
 void check_page_tables(const AttentionConfig& config, const AttentionBatch& batch,
                        CheckedBatch& checked) {
   check_tensor("kv_indices", batch.kv_indices, DType::i32, {at_least(checked.nnz_kv)}, kCpu);
-  check_tensor("last_page_len", batch.last_page_len, DType::i32, {checked.batch_size}, kCpu);
   const int32_t* kv_indptr = checked.lengths.kv_indptr;
-  const int32_t* last_page_len = ints(batch.last_page_len);
+  const int32_t* last_page_len = checked.lengths.last_page_len;
   for (int32_t r = 0; r < checked.batch_size; ++r) {
     const int64_t pages = kv_indptr[r + 1] - kv_indptr[r];
     if (pages == 0) continue;
@@ -58,9 +57,6 @@ void check_page_tables(const AttentionConfig& config, const AttentionBatch& batc
            std::to_string(pages) + " pages of " + std::to_string(config.page_size));
     }
   }
-  checked.lengths.last_page_len = last_page_len;
-  checked.lengths.page_size = config.page_size;
-  checked.kv_indices = ints(batch.kv_indices);
   if (!config.checked) return;
   for (int32_t i = 0; i < checked.nnz_kv; ++i) {
     const int32_t id = checked.kv_indices[i];
@@ -75,16 +71,17 @@ void check_page_tables(const AttentionConfig& config, const AttentionBatch& batc
 void check_cache(const char* name, const TensorView& tensor, const AttentionConfig& c, int head_dim,
                  const detail::AttentionPlanImpl& plan) {
   const int64_t heads = c.num_kv_heads;
+  const Device device = plan.device();
   const bool nhd = c.kv_layout == KvLayout::nhd;
   if (c.page_size == 0) {
     const int64_t tokens = at_least(plan.nnz_kv);
-    if (nhd) check_tensor(name, tensor, c.dtype_kv, {tokens, heads, head_dim}, kCpu);
-    if (!nhd) check_tensor(name, tensor, c.dtype_kv, {heads, tokens, head_dim}, kCpu);
+    if (nhd) check_tensor(name, tensor, c.dtype_kv, {tokens, heads, head_dim}, device);
+    if (!nhd) check_tensor(name, tensor, c.dtype_kv, {heads, tokens, head_dim}, device);
     return;
   }
   const int64_t page = c.page_size;
-  if (nhd) check_tensor(name, tensor, c.dtype_kv, {kAnySize, page, heads, head_dim}, kCpu);
-  if (!nhd) check_tensor(name, tensor, c.dtype_kv, {kAnySize, heads, page, head_dim}, kCpu);
+  if (nhd) check_tensor(name, tensor, c.dtype_kv, {kAnySize, page, heads, head_dim}, device);
+  if (!nhd) check_tensor(name, tensor, c.dtype_kv, {kAnySize, heads, page, head_dim}, device);
   if (plan.max_page_id >= tensor.shape[0]) {
     fail(ErrorKind::invalid_argument, "kv_indices",
          "page ids below " + std::string(name) + ".shape[0] = " + std::to_string(tensor.shape[0]),
@@ -109,9 +106,11 @@ void check_mask(const detail::AttentionPlanImpl& plan, const AttentionArgs& args
     }
     return;
   }
-  const int32_t n = plan.summary.batch_size;
-  check_tensor("mask_indptr", args.mask_indptr, DType::i32, {at_least(n + 1)}, kCpu);
-  check_tensor("custom_mask", args.custom_mask, DType::u8, {kAnySize}, kCpu);
+  const int32_t n = plan.batch_size;
+  const Device device = plan.device();
+  check_tensor("mask_indptr", args.mask_indptr, DType::i32, {at_least(n + 1)}, device);
+  check_tensor("custom_mask", args.custom_mask, DType::u8, {kAnySize}, device);
+  if (device != kCpu) return;  // not to be read here; checked mode has the device read it
   const int32_t* indptr = ints(args.mask_indptr);
   for (int32_t r = 0; r < n; ++r) {
     const int64_t end = indptr[r] + mask_bytes(c, plan.lengths, r);
@@ -129,8 +128,8 @@ void check_finite(const char* name, float value) {
   }
 }
 
-void check_optional(const char* name, const TensorView& tensor, int64_t size) {
-  if (tensor.given()) check_tensor(name, tensor, DType::f32, {size}, kCpu);
+void check_optional(const char* name, const TensorView& tensor, int64_t size, Device device) {
+  if (tensor.given()) check_tensor(name, tensor, DType::f32, {size}, device);
 }
 
 void check_scalars(const AttentionArgs& args) {
@@ -161,7 +160,7 @@ TensorView workspace_of(const detail::AttentionPlanImpl& plan) {
 
 // Items run in any order: what an output overwrote might be read after.
 void check_overlap(const detail::AttentionPlanImpl& plan, const AttentionArgs& args) {
-  const int64_t n = plan.summary.batch_size;
+  const int64_t n = plan.batch_size;
   const bool paged = plan.lengths.page_size > 0;
   const TensorView qo_indptr(plan.lengths.qo_indptr, DType::i32, {n + 1});
   const TensorView kv_indptr(plan.lengths.kv_indptr, DType::i32, {n + 1});
@@ -199,29 +198,26 @@ void check_cost(const ScheduleSpec& s, const CheckedBatch& checked) {
 
 }  // namespace
 
-CheckedBatch check_attention_batch(const AttentionConfig& config, const AttentionBatch& batch) {
+CheckedBatch check_attention_tensors(const AttentionConfig& config, const AttentionBatch& batch,
+                                     Device device) {
   CheckedBatch checked;
-  check_tensor("qo_indptr", batch.qo_indptr, DType::i32, {at_least(1)}, kCpu);
+  check_tensor("qo_indptr", batch.qo_indptr, DType::i32, {at_least(1)}, device);
   const int64_t batch_size = batch.qo_indptr.shape[0] - 1;
   if (batch_size > config.max_batch_size) {
     fail(ErrorKind::out_of_limits, "qo_indptr",
          "at most max_batch_size = " + std::to_string(config.max_batch_size) + " requests",
          std::to_string(batch_size));
   }
-  check_tensor("kv_indptr", batch.kv_indptr, DType::i32, {batch_size + 1}, kCpu);
+  check_tensor("kv_indptr", batch.kv_indptr, DType::i32, {batch_size + 1}, device);
   checked.batch_size = static_cast<int32_t>(batch_size);
-  checked.nnz_qo = check_indptr("qo_indptr", batch.qo_indptr, batch_size);
-  if (checked.nnz_qo > config.max_nnz_qo) {
-    fail(ErrorKind::out_of_limits, "qo_indptr",
-         "at most max_nnz_qo = " + std::to_string(config.max_nnz_qo) + " query tokens",
-         std::to_string(checked.nnz_qo));
-  }
-  checked.nnz_kv = check_indptr("kv_indptr", batch.kv_indptr, batch_size);
   checked.lengths.qo_indptr = ints(batch.qo_indptr);
   checked.lengths.kv_indptr = ints(batch.kv_indptr);
-  if (config.page_size == 0) check_ragged_lengths(checked);
+  checked.lengths.page_size = config.page_size;
   if (config.page_size > 0) {
-    check_page_tables(config, batch, checked);
+    check_tensor("kv_indices", batch.kv_indices, DType::i32, {kAnySize}, device);
+    check_tensor("last_page_len", batch.last_page_len, DType::i32, {batch_size}, device);
+    checked.lengths.last_page_len = ints(batch.last_page_len);
+    checked.kv_indices = ints(batch.kv_indices);
   } else if (batch.kv_indices.given() || batch.last_page_len.given()) {
     fail(ErrorKind::invalid_argument, batch.kv_indices.given() ? "kv_indices" : "last_page_len",
          "nothing with ragged KV (config.page_size = 0)", "a tensor");
@@ -229,9 +225,25 @@ CheckedBatch check_attention_batch(const AttentionConfig& config, const Attentio
   return checked;
 }
 
-void check_attention_plan(const AttentionBatch& batch, const CheckedBatch& checked,
-                          const detail::AttentionPlanImpl& plan) {
+CheckedBatch check_attention_batch(const AttentionConfig& config, const AttentionBatch& batch) {
+  CheckedBatch checked = check_attention_tensors(config, batch, kCpu);
+  checked.nnz_qo = check_indptr("qo_indptr", batch.qo_indptr, checked.batch_size);
+  if (checked.nnz_qo > config.max_nnz_qo) {
+    fail(ErrorKind::out_of_limits, "qo_indptr",
+         "at most max_nnz_qo = " + std::to_string(config.max_nnz_qo) + " query tokens",
+         std::to_string(checked.nnz_qo));
+  }
+  checked.nnz_kv = check_indptr("kv_indptr", batch.kv_indptr, checked.batch_size);
+  if (config.page_size == 0) check_ragged_lengths(checked);
+  if (config.page_size > 0) check_page_tables(config, batch, checked);
+  return checked;
+}
+
+void check_attention_cost(const CheckedBatch& checked, const detail::AttentionPlanImpl& plan) {
   check_cost(plan.spec.schedule, checked);
+}
+
+void check_attention_apart(const AttentionBatch& batch, const detail::AttentionPlanImpl& plan) {
   const TensorView workspace = workspace_of(plan);
   check_apart(
       {extent_of("workspace", workspace)},
@@ -245,21 +257,22 @@ void check_attention_args(const detail::AttentionPlanImpl& plan, const Attention
     fail(ErrorKind::invalid_argument, "plan", "a plan that holds a batch", "one never planned");
   }
   const int64_t heads = c.num_qo_heads;
-  check_tensor("q", args.q, c.dtype_q, {at_least(plan.nnz_qo), heads, c.head_dim_qk}, kCpu);
+  const Device device = plan.device();
+  check_tensor("q", args.q, c.dtype_q, {at_least(plan.nnz_qo), heads, c.head_dim_qk}, device);
   check_cache("k", args.k, c, c.head_dim_qk, plan);
   check_cache("v", args.v, c, c.head_dim_vo, plan);
   if (c.page_size > 0 && args.v.shape[0] != args.k.shape[0]) {
     fail(ErrorKind::invalid_argument, "v", "as many pages as k, " + std::to_string(args.k.shape[0]),
          std::to_string(args.v.shape[0]));
   }
-  check_output("o", args.o, c.dtype_o, {at_least(plan.nnz_qo), heads, c.head_dim_vo}, kCpu);
+  check_output("o", args.o, c.dtype_o, {at_least(plan.nnz_qo), heads, c.head_dim_vo}, device);
   if (args.lse.given()) {
-    check_output("lse", args.lse, DType::f32, {at_least(plan.nnz_qo), heads}, kCpu);
+    check_output("lse", args.lse, DType::f32, {at_least(plan.nnz_qo), heads}, device);
   }
-  check_optional("k_scales", args.k_scales, c.num_kv_heads);
-  check_optional("v_scales", args.v_scales, c.num_kv_heads);
-  check_optional("sink", args.sink, heads);
-  check_optional("alibi_slopes", args.alibi_slopes, heads);
+  check_optional("k_scales", args.k_scales, c.num_kv_heads, device);
+  check_optional("v_scales", args.v_scales, c.num_kv_heads, device);
+  check_optional("sink", args.sink, heads, device);
+  check_optional("alibi_slopes", args.alibi_slopes, heads, device);
   check_scalars(args);
   check_mask(plan, args);
   check_overlap(plan, args);

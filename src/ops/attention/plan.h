@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stands behind Attention and AttentionPlan: the spec, the layout of the workspace, and the
-// planned batch. Shared by this operator's rooms only.
+// What stands behind Attention and AttentionPlan: the spec, the layout of the workspace, the
+// planned batch, and the seam behind which devices differ. Shared by this operator's rooms only.
 #pragma once
 
-#include <atomic>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "kernels/attention/params.h"
 #include "kernels/attention/spec.h"
@@ -14,7 +15,8 @@
 
 namespace weft {
 
-/// Offsets of every buffer in a workspace: a function of config and target only.
+/// Offsets in a workspace of what every device keeps there: a function of config and target only.
+/// A backend adds arrays of its own behind them.
 struct AttentionLayout {
   ArenaArray<int32_t> work_indptr;
   ArenaArray<WorkItem> items;
@@ -23,15 +25,53 @@ struct AttentionLayout {
   ArenaArray<float> partial_o;
   ArenaArray<float> partial_m;
   ArenaArray<float> partial_d;
-  ArenaArray<std::atomic<int>> ticket;
-  ArenaArray<char> scratch;  // num_threads slots of scratch_stride bytes
-  size_t scratch_stride = 0;
   int partial_rows = 0;
-  size_t bytes = 0;
+  size_t bytes = 0;  // the backend's arrays included
 };
 
-AttentionLayout attention_layout(const AttentionConfig& config, const Target& target,
-                                 const AttentionSpec& spec);
+AttentionLayout attention_layout(const AttentionConfig& config, const AttentionSpec& spec,
+                                 Arena& arena);
+
+/// A plan's lists where the host can read them: in its workspace, or copied from it.
+struct PlanLists {
+  PlanSummary summary;
+  BatchLengths lengths;
+  const int32_t* work_indptr = nullptr;
+  const WorkItem* items = nullptr;
+  const MergeItem* merges = nullptr;
+  int32_t nnz_qo = 0;
+  std::shared_ptr<const void> owner;  // of copies
+};
+
+namespace detail {
+struct AttentionPlanImpl;
+}
+
+/// What a device does its own way. Immutable and thread-safe; an Attention shares it with its
+/// plans.
+class AttentionBackend {
+ public:
+  virtual ~AttentionBackend() = default;
+
+  /// Memory for a workspace that the caller did not bring, aligned to kArenaAlign.
+  virtual std::shared_ptr<char> allocate(size_t bytes) const = 0;
+  /// Checks a batch and has its schedule written into the plan's buffers.
+  virtual void plan(const AttentionBatch& batch, detail::AttentionPlanImpl& plan,
+                    const Executor& executor) const = 0;
+  /// Executes a planned batch. REQUIRES: `args` checked.
+  virtual void run(const detail::AttentionPlanImpl& plan, const AttentionArgs& args,
+                   const Executor& executor) const = 0;
+  /// For people and tests, of a plan that holds a batch. On a device they wait for all its work.
+  virtual PlanSummary summary(const detail::AttentionPlanImpl& plan) const = 0;
+  virtual PlanLists lists(const detail::AttentionPlanImpl& plan) const = 0;
+  virtual std::string status(const detail::AttentionPlanImpl& plan) const = 0;
+};
+
+std::shared_ptr<const AttentionBackend> make_attention_cpu(const AttentionSpec& spec,
+                                                           const Target& target, Arena& arena);
+std::shared_ptr<const AttentionBackend> make_attention_cuda(const AttentionConfig& config,
+                                                            const AttentionSpec& spec,
+                                                            const CudaBackend& cuda, Arena& arena);
 
 namespace detail {
 
@@ -40,31 +80,41 @@ struct AttentionImpl {
   Target target;
   AttentionSpec spec;
   AttentionLayout layout;
+  std::shared_ptr<const AttentionBackend> backend;
 };
 
 struct AttentionPlanImpl {
   explicit AttentionPlanImpl(const AttentionImpl& from)
-      : config(from.config), target(from.target), spec(from.spec), layout(from.layout) {}
+      : config(from.config),
+        target(from.target),
+        spec(from.spec),
+        layout(from.layout),
+        backend(from.backend) {}
+
+  Device device() const { return {target.device, target.device_index}; }
 
   const AttentionConfig config;  // copies, so that a plan may outlive its Attention
   const Target target;
   const AttentionSpec spec;
   const AttentionLayout layout;
-  std::unique_ptr<char[]> owned;  // when the caller brought no workspace
+  const std::shared_ptr<const AttentionBackend> backend;
+  std::shared_ptr<char> owned;  // when the caller brought no workspace
   char* base = nullptr;
 
   bool planned = false;
-  PlanSummary summary;
-  BatchLengths lengths;
+  BatchLengths lengths;  // on the target's device, as kv_indices
   const int32_t* kv_indices = nullptr;
+  int32_t batch_size = 0;
+  // Known where the host reads the batch; on a device 0, or the size of kv_indices.
   int32_t nnz_qo = 0;
   int32_t nnz_kv = 0;        // ragged: tokens; paged: pages
   int32_t max_page_id = -1;  // checked mode only
+  PlanSummary summary;
 };
 
 }  // namespace detail
 
-/// Checks `batch` against the limits. Returns the plan's view of it; throws before any change.
+/// What the checks of a batch leave for the plan.
 struct CheckedBatch {
   BatchLengths lengths;
   const int32_t* kv_indices = nullptr;
@@ -73,17 +123,27 @@ struct CheckedBatch {
   int32_t nnz_kv = 0;
   int32_t max_page_id = -1;
 };
+
+/// Checks the tensors of `batch`, which lie on `device`, and reads none of them.
+CheckedBatch check_attention_tensors(const AttentionConfig& config, const AttentionBatch& batch,
+                                     Device device);
+
+/// The same on the host, and every number against the limits. Throws before any change.
 CheckedBatch check_attention_batch(const AttentionConfig& config, const AttentionBatch& batch);
 
-/// Checks what a plan asks of a checked batch beside the config: work that an int64 counts, and
-/// arrays apart from the workspace; throws before any change.
-void check_attention_plan(const AttentionBatch& batch, const CheckedBatch& checked,
-                          const detail::AttentionPlanImpl& plan);
+/// Checks what a plan asks of a batch on the host beside the config: work that an int64 counts.
+void check_attention_cost(const CheckedBatch& checked, const detail::AttentionPlanImpl& plan);
+
+/// Checks that the arrays of a batch are apart from the workspace.
+void check_attention_apart(const AttentionBatch& batch, const detail::AttentionPlanImpl& plan);
 
 /// Checks one layer's arguments against the config and the planned batch; throws before a write.
 void check_attention_args(const detail::AttentionPlanImpl& plan, const AttentionArgs& args);
 
-/// Writes the schedule of a checked batch into the plan's buffers.
+/// Records a checked batch in the plan.
+void hold_batch(const CheckedBatch& batch, detail::AttentionPlanImpl& plan);
+
+/// Writes the schedule of a checked batch on the host into the plan's buffers.
 void schedule_attention(const CheckedBatch& batch, detail::AttentionPlanImpl& plan);
 
 /// Arguments and plan as the kernels read them.

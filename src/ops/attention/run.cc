@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The public Attention and AttentionPlan: prepare, plan, run. Each verb checks, then binds, then
-// hands over; nothing is decided here.
-#include <algorithm>
-#include <atomic>
+// The public Attention and AttentionPlan: prepare, plan, run. Each verb checks, then hands over to
+// the device's backend; nothing is decided here.
 #include <cmath>
-#include <new>
 #include <utility>
 
 #include "src/base/check.h"
 #include "src/cpu/isa.h"
-#include "src/cpu/parallel.h"
-#include "src/ops/attention/cpu/unit.h"
 #include "src/ops/attention/explain.h"
 #include "src/ops/attention/plan.h"
 #include "src/ops/attention/select.h"
+#include "src/ops/attention/select_cuda.h"
+#include "weft/cuda.h"
 
 namespace weft {
 
@@ -36,6 +33,10 @@ void check_same_origin(const AttentionImpl& attention, const AttentionPlanImpl& 
   }
   fail(ErrorKind::invalid_argument, "plan", "a plan of an Attention with the same config",
        "one of " + to_string(plan.config));
+}
+
+PlanSummary summary_of(const AttentionPlanImpl& plan) {
+  return plan.planned ? plan.backend->summary(plan) : PlanSummary{};
 }
 
 int64_t stride_of(const TensorView& t, int dim) { return t.strides[dim]; }
@@ -93,19 +94,26 @@ AttentionPlan::~AttentionPlan() = default;
 AttentionPlan::AttentionPlan(AttentionPlan&&) noexcept = default;
 AttentionPlan& AttentionPlan::operator=(AttentionPlan&&) noexcept = default;
 
-int AttentionPlan::batch_size() const { return planned(*this).summary.batch_size; }
-int AttentionPlan::num_items() const { return planned(*this).summary.num_items; }
-int AttentionPlan::num_merges() const { return planned(*this).summary.num_merges; }
+int AttentionPlan::batch_size() const { return planned(*this).batch_size; }
+int AttentionPlan::num_items() const { return summary_of(planned(*this)).num_items; }
+int AttentionPlan::num_merges() const { return summary_of(planned(*this)).num_merges; }
 int AttentionPlan::num_workers() const { return planned(*this).spec.schedule.num_workers(); }
 
 double AttentionPlan::balance() const {
   const AttentionPlanImpl& plan = planned(*this);
-  return plan_balance(plan.spec.schedule, plan.lengths, plan.summary,
-                      plan.layout.work_indptr.in(plan.base), plan.layout.items.in(plan.base));
+  if (!plan.planned) return 1.0;
+  const PlanLists lists = plan.backend->lists(plan);
+  return plan_balance(plan.spec.schedule, lists.lengths, lists.summary, lists.work_indptr,
+                      lists.items);
 }
 
 std::string AttentionPlan::explain() const { return explain_plan(planned(*this)); }
 std::string AttentionPlan::explain_json() const { return explain_plan_json(planned(*this)); }
+
+std::string AttentionPlan::status() const {
+  const AttentionPlanImpl& plan = planned(*this);
+  return plan.planned ? plan.backend->status(plan) : std::string();
+}
 
 Attention::Attention(const AttentionConfig& config, const Target& target)
     : impl_(std::make_unique<AttentionImpl>()) {
@@ -116,7 +124,21 @@ Attention::Attention(const AttentionConfig& config, const Target& target)
     fail(ErrorKind::unsupported, "target.isa", std::string("at most ") + name_of(usable_isa()),
          name_of(target.isa));
   }
-  impl_->layout = attention_layout(impl_->config, target, impl_->spec);
+  Arena arena;
+  impl_->layout = attention_layout(impl_->config, impl_->spec, arena);
+  impl_->backend = make_attention_cpu(impl_->spec, target, arena);
+  impl_->layout.bytes = arena.bytes();
+}
+
+Attention::Attention(const AttentionConfig& config, const CudaBackend& cuda)
+    : impl_(std::make_unique<AttentionImpl>()) {
+  impl_->config = checked_config(config);
+  impl_->target = cuda.target();
+  impl_->spec = select_attention_cuda(impl_->config, impl_->target);
+  Arena arena;
+  impl_->layout = attention_layout(impl_->config, impl_->spec, arena);
+  impl_->backend = make_attention_cuda(impl_->config, impl_->spec, cuda, arena);
+  impl_->layout.bytes = arena.bytes();
 }
 
 Attention::~Attention() = default;
@@ -139,27 +161,23 @@ AttentionPlan Attention::create_plan(TensorView workspace) const {
   plan.impl_ = std::make_unique<AttentionPlanImpl>(AttentionPlanImpl(*impl_));
   if (workspace.given()) {
     check_tensor("workspace", workspace, DType::u8, {at_least(static_cast<int64_t>(bytes))},
-                 Device{});
+                 plan.impl_->device());
     plan.impl_->base = static_cast<char*>(workspace.data);
     if (reinterpret_cast<uintptr_t>(workspace.data) % kWorkspaceAlign != 0) {
       fail(ErrorKind::invalid_argument, "workspace",
            std::to_string(kWorkspaceAlign) + "-byte alignment", "a misaligned pointer");
     }
   } else {
-    plan.impl_->owned = std::make_unique<char[]>(bytes + kArenaAlign);
-    const uintptr_t at = reinterpret_cast<uintptr_t>(plan.impl_->owned.get());
-    plan.impl_->base = plan.impl_->owned.get() + (kArenaAlign - at % kArenaAlign) % kArenaAlign;
+    plan.impl_->owned = impl_->backend->allocate(bytes);
+    plan.impl_->base = plan.impl_->owned.get();
   }
-  // No work until it is planned, whatever the memory held: balance and explain read the lists.
-  std::fill_n(impl_->layout.work_indptr.in(plan.impl_->base), impl_->layout.work_indptr.count, 0);
   return plan;
 }
 
-void Attention::plan(const AttentionBatch& batch, AttentionPlan& plan, const Executor&) const {
+void Attention::plan(const AttentionBatch& batch, AttentionPlan& plan,
+                     const Executor& executor) const {
   check_same_origin(alive("attention", impl_), planned(plan));
-  const CheckedBatch checked = check_attention_batch(impl_->config, batch);
-  check_attention_plan(batch, checked, *plan.impl_);
-  schedule_attention(checked, *plan.impl_);
+  impl_->backend->plan(batch, *plan.impl_, executor);
 }
 
 void Attention::run(const AttentionPlan& plan, const AttentionArgs& args,
@@ -167,17 +185,7 @@ void Attention::run(const AttentionPlan& plan, const AttentionArgs& args,
   const AttentionPlanImpl& p = planned(plan);
   check_same_origin(alive("attention", impl_), p);
   check_attention_args(p, args);
-  check_executor(executor);
-  if (p.summary.num_items == 0) return;
-  const AttentionParams params = bind_attention(p, args);
-  const AttentionCpuUnit& unit = attention_cpu_unit(p.spec.unit);
-  std::atomic<int>& ticket = *new (p.layout.ticket.in(p.base)) std::atomic<int>(0);
-  const int threads = std::min({p.target.num_threads, num_threads(executor),
-                                p.summary.num_items * p.spec.schedule.head_lanes});
-  parallel_for(executor, threads, [&](int thread) {
-    char* scratch = p.layout.scratch.in(p.base) + thread * p.layout.scratch_stride;
-    attention_cpu_worker(unit, p.spec, params, ticket, scratch);
-  });
+  impl_->backend->run(p, args, executor);
 }
 
 }  // namespace weft

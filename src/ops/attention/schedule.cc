@@ -2,19 +2,17 @@
 // Sizes the workspace and writes the schedule of a checked batch into it. Knows lengths only.
 #include <algorithm>
 
-#include "src/ops/attention/cpu/unit.h"
 #include "src/ops/attention/plan.h"
 
 namespace weft {
 
-AttentionLayout attention_layout(const AttentionConfig& config, const Target& target,
-                                 const AttentionSpec& spec) {
+AttentionLayout attention_layout(const AttentionConfig& config, const AttentionSpec& spec,
+                                 Arena& arena) {
   const ScheduleSpec& s = spec.schedule;
   const PlanCapacity capacity = plan_capacity(s, config.max_batch_size, config.max_nnz_qo);
   const size_t lanes = static_cast<size_t>(s.head_lanes);
   const size_t partials = lanes * static_cast<size_t>(capacity.partial_rows);
   AttentionLayout layout;
-  Arena arena;
   layout.work_indptr = arena.take<int32_t>(static_cast<size_t>(s.num_groups) + 1);
   layout.items = arena.take<WorkItem>(static_cast<size_t>(capacity.items));
   layout.merges = arena.take<MergeItem>(static_cast<size_t>(capacity.merges));
@@ -22,13 +20,18 @@ AttentionLayout attention_layout(const AttentionConfig& config, const Target& ta
   layout.partial_o = arena.take<float>(partials * static_cast<size_t>(spec.head_dim_vo));
   layout.partial_m = arena.take<float>(partials);
   layout.partial_d = arena.take<float>(partials);
-  layout.ticket = arena.take<std::atomic<int>>(1);
-  layout.scratch_stride = attention_cpu_unit(spec.unit).scratch_bytes(spec);
-  layout.scratch =
-      arena.take<char>(layout.scratch_stride * static_cast<size_t>(target.num_threads));
   layout.partial_rows = static_cast<int>(capacity.partial_rows);
-  layout.bytes = arena.bytes();
   return layout;
+}
+
+void hold_batch(const CheckedBatch& batch, detail::AttentionPlanImpl& plan) {
+  plan.lengths = batch.lengths;
+  plan.kv_indices = batch.kv_indices;
+  plan.batch_size = batch.batch_size;
+  plan.nnz_qo = batch.nnz_qo;
+  plan.nnz_kv = batch.nnz_kv;
+  plan.max_page_id = batch.max_page_id;
+  plan.planned = true;
 }
 
 void schedule_attention(const CheckedBatch& batch, detail::AttentionPlanImpl& plan) {
@@ -37,12 +40,7 @@ void schedule_attention(const CheckedBatch& batch, detail::AttentionPlanImpl& pl
   plan.summary = partition(s, batch.lengths, batch.batch_size, layout.work_indptr.in(plan.base),
                            layout.items.in(plan.base), layout.merges.in(plan.base));
   std::fill_n(layout.merge_arrivals.in(plan.base), plan.summary.num_merges * s.head_lanes, 0);
-  plan.lengths = batch.lengths;
-  plan.kv_indices = batch.kv_indices;
-  plan.nnz_qo = batch.nnz_qo;
-  plan.nnz_kv = batch.nnz_kv;
-  plan.max_page_id = batch.max_page_id;
-  plan.planned = true;
+  hold_batch(batch, plan);
 }
 
 }  // namespace weft

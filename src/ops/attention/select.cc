@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "src/base/check.h"
+#include "src/ops/attention/select_cuda.h"
 
 namespace weft {
 namespace {
@@ -157,8 +158,9 @@ AttentionConfig checked_config(AttentionConfig c) {
 
 AttentionSpec select_attention(const AttentionConfig& c, const Target& t) {
   if (t.device != DeviceType::cpu) {
-    throw Error(ErrorKind::unsupported, "target.device: expected cpu, got " + to_string(t) +
-                                            " (this build has no CUDA backend)");
+    throw Error(ErrorKind::unsupported,
+                "target.device: expected cpu, got " + to_string(t) +
+                    " (a GPU is reached by Attention(config, CudaBackend))");
   }
   check_range("target.num_threads", t.num_threads, 1, 4096);
   check_range("target.num_workers", t.num_workers, 1, 1 << 16);
@@ -178,6 +180,7 @@ AttentionSpec select_attention(const AttentionConfig& c, const Target& t) {
 
 std::string explain_selection(const AttentionConfig& c, const Target& t,
                               const AttentionSpec& spec) {
+  if (spec.unit == AttentionUnit::cuda_mma) return explain_selection_cuda(c, t, spec);
   const ScheduleSpec& s = spec.schedule;
   std::string why = "f32 products: dtypes are not exact in bf16";
   if (spec.unit == AttentionUnit::cpu_amx_bf16 || spec.unit == AttentionUnit::cpu_avx512_bf16) {

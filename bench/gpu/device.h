@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the GPU benchmarks need of a device: arrays on it, filled with random numbers, and captured
+// graphs that are timed by events.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "src/cuda/backend.h"
+
+namespace weft::bench {
+
+/// `count` T on the device.
+template <class T>
+class Array {
+ public:
+  Array(const CudaDevice& device, size_t count)
+      : device_(device), memory_(device, count * sizeof(T)), count_(count) {}
+  Array(const CudaDevice& device, const std::vector<T>& values) : Array(device, values.size()) {
+    write(values, 0);
+  }
+
+  void write(const std::vector<T>& values, size_t first) {
+    const ContextScope current(device_);
+    const cu::Driver& driver = device_.driver();
+    driver.check(driver.copy_to_device(memory_.address() + first * sizeof(T), values.data(),
+                                       values.size() * sizeof(T), nullptr),
+                 "cuMemcpyHtoDAsync");
+    driver.check(driver.stream_synchronize(nullptr), "cuStreamSynchronize");
+  }
+  T* data() const { return static_cast<T*>(memory_.data()); }
+  size_t size() const { return count_; }
+
+ private:
+  const CudaDevice& device_;
+  DeviceMemory memory_;
+  size_t count_;
+};
+
+/// Standard normal numbers as bf16, again and again the same 16 M of them.
+void fill_random_bf16(Array<uint16_t>& array);
+
+/// What `body` enqueues on the stream it is given, captured once.
+class Graph {
+ public:
+  Graph(const CudaDevice& device, const std::function<void(void* stream)>& body);
+  ~Graph();
+  Graph(const Graph&) = delete;
+  Graph& operator=(const Graph&) = delete;
+
+  /// Microseconds of one replay.
+  double time_us() const;
+
+ private:
+  const CudaDevice& device_;
+  cu::Stream stream_ = nullptr;
+  cu::Graph graph_ = nullptr;
+  cu::GraphExec exec_ = nullptr;
+  cu::Event begin_ = nullptr, end_ = nullptr;
+};
+
+}  // namespace weft::bench

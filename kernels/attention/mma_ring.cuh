@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// MmaRing: the keys and values of a CTA's segments, streamed to shared memory num_stages - 1 stages
+// ahead of their use, across segments and items. Each warp asks for its own slab of every stage, 16
+// keys of 16-bit elements: lane l finds where row l lies (lanes 0..15 for K, 16..31 for V), one
+// page id a lane, fetched one stage before it is needed.
+#pragma once
+
+#include "kernels/attention/mma_smem.h"
+#include "kernels/attention/mma_walk.cuh"
+#include "kernels/ptx/cp_async.cuh"
+#include "kernels/ptx/shared.cuh"
+
+namespace weft {
+
+template <AttentionMmaSpec spec>
+class MmaRing {
+ public:
+  using Layout = MmaLayout<spec>;
+  static constexpr AttentionMmaSmem kSmem = Layout::kSmem;
+  static constexpr int32_t kSlabKeys = kSmem.slab_keys;
+  static constexpr int32_t kStageKeys = spec.num_warps * kSlabKeys;
+
+  __device__ __forceinline__ MmaRing(const AttentionMmaParams& p, uint32_t smem, int32_t group,
+                                     int32_t head_lane)
+      : p_(p), head_lane_(head_lane) {
+    const int32_t warp = threadIdx.x / 32;
+    lane_ = threadIdx.x % 32;
+    slab_ = smem + warp * kSmem.slab_bytes;
+    slab_key_ = warp * kSlabKeys;
+    const bool values = lane_ >= 16;
+    const AttentionParams& a = p.args;
+    page_bytes_ = (values ? a.v_stride_page : a.k_stride_page) * kSize;
+    token_bytes_ = (values ? a.v_stride_token : a.k_stride_token) * kSize;
+    walk_.begin(a, group);
+    more_ = walk_.next_segment(p_);
+    find_stage();
+  }
+
+  /// Asks for the next stage, into slot `slot`, and looks up the one after it.
+  __device__ __forceinline__ void ask(int32_t slot) {
+    if (more_) {
+      const int32_t count = walk_.key_end - (walk_.key + slab_key_);
+      if (count > 0) copy_slab(slab_ + slot * kSmem.stage_bytes, count);
+      walk_.key += kStageKeys;
+      find_stage();
+    }
+    cp_async_commit();
+  }
+
+ private:
+  static constexpr int32_t kSize = size_of(spec.dtype_kv);
+  static constexpr int32_t kKeyChunks = spec.head_dim_qk * kSize / 16;
+  static constexpr int32_t kValueChunks = spec.head_dim_vo * kSize / 16;
+
+  // Skips finished and empty segments, then fetches the page id of the lane's row.
+  __device__ __forceinline__ void find_stage() {
+    while (more_ && walk_.key >= walk_.key_end) more_ = walk_.next_segment(p_);
+    if (!more_) return;
+    const int32_t head = walk_.kv_head(p_, head_lane_);
+    key_base_ = static_cast<const char*>(p_.args.k) + head * p_.args.k_stride_head * kSize;
+    value_base_ = static_cast<const char*>(p_.args.v) + head * p_.args.v_stride_head * kSize;
+    const int32_t key = min_of(walk_.key + slab_key_ + lane_ % 16, walk_.key_end - 1);
+    const int32_t page = p_.page.quotient(key);
+    slot_ = p_.page.remainder(key, page);
+    page_ = 0;
+    if (p_.args.kv_indices != nullptr) {
+      page_ = p_.args.kv_indices[walk_.first_page + page];
+    } else {
+      slot_ += walk_.first_page;
+    }
+  }
+
+  __device__ __forceinline__ void copy_slab(uint32_t slab, int32_t count) {
+    const int64_t offset = page_ * page_bytes_ + slot_ * token_bytes_;
+    const uint32_t values = slab + kSlabKeys * kSmem.k_rows.stride;
+    if (p_.kv_vectors == 0) {
+      copy_elements<kKeyChunks>(Layout::k_rows(), slab, key_base_, offset, 0, count);
+      copy_elements<kValueChunks>(Layout::v_rows(), values, value_base_, offset, 16, count);
+    } else if (count >= kSlabKeys) {
+      copy_rows<kKeyChunks, true>(Layout::k_rows(), slab, key_base_, offset, 0, count);
+      copy_rows<kValueChunks, true>(Layout::v_rows(), values, value_base_, offset, 16, count);
+    } else {
+      copy_rows<kKeyChunks, false>(Layout::k_rows(), slab, key_base_, offset, 0, count);
+      copy_rows<kValueChunks, false>(Layout::v_rows(), values, value_base_, offset, 16, count);
+    }
+  }
+
+  // Rows from `count` on are zeros, so that a weight of zero makes nothing of them.
+  template <int32_t kChunks, bool kFull>
+  __device__ __forceinline__ void copy_rows(TileRows rows, uint32_t to, const char* base,
+                                            int64_t offset, int32_t first_lane, int32_t count) {
+    constexpr int32_t kTotal = kSlabKeys * kChunks;
+#pragma unroll
+    for (int32_t i = 0; i < kTotal; i += 32) {
+      const int32_t at = i + lane_;
+      const int32_t row = min_of(at / kChunks, kSlabKeys - 1);
+      const int32_t chunk = at % kChunks;
+      const int64_t row_offset = __shfl_sync(~0u, offset, first_lane + row);
+      if (kTotal % 32 != 0 && at >= kTotal) continue;
+      const char* from = base + row_offset + chunk * 16;
+      if constexpr (kFull) {
+        cp_async16(to + rows.at(row, chunk), from);
+      } else {
+        cp_async16_or_zero(to + rows.at(row, chunk), from, row < count);
+      }
+    }
+  }
+
+  // The same for rows that do not lie on 16 bytes.
+  template <int32_t kChunks>
+  __device__ __forceinline__ void copy_elements(TileRows rows, uint32_t to, const char* base,
+                                                int64_t offset, int32_t first_lane, int32_t count) {
+    constexpr int32_t kTotal = kSlabKeys * kChunks;
+#pragma unroll 1
+    for (int32_t i = 0; i < kTotal; i += 32) {
+      const int32_t at = i + lane_;
+      const int32_t row = min_of(at / kChunks, kSlabKeys - 1);
+      const int32_t chunk = at % kChunks;
+      const int64_t row_offset = __shfl_sync(~0u, offset, first_lane + row);
+      if (at >= kTotal) continue;
+      uint32_t words[4] = {0, 0, 0, 0};
+      if (row < count) {
+        const uint16_t* from = reinterpret_cast<const uint16_t*>(base + row_offset) + chunk * 8;
+#pragma unroll
+        for (int32_t e = 0; e < 8; ++e) {
+          words[e / 2] |= static_cast<uint32_t>(from[e]) << (e % 2 * 16);
+        }
+      }
+      store_shared(to + rows.at(row, chunk), make_uint4(words[0], words[1], words[2], words[3]));
+    }
+  }
+
+  const AttentionMmaParams& p_;
+  const int32_t head_lane_;
+  int32_t lane_;
+  uint32_t slab_;     // of the warp, in slot 0
+  int32_t slab_key_;  // its first key within a stage
+  int64_t page_bytes_, token_bytes_;
+  MmaWalk<spec> walk_;  // walk_.key: of the next stage
+  bool more_;
+  const char* key_base_;
+  const char* value_base_;
+  int32_t page_, slot_;  // of the lane's row of the next stage
+};
+
+}  // namespace weft

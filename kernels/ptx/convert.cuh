@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rounding between f32 and 16-bit elements, and the approximate functions of the special-function
+// unit (PTX ISA, cvt, ex2, lg2, rcp, sin, cos).
+#pragma once
+
+#include "kernels/core/dtype.h"
+
+namespace weft {
+
+/// Two elements in a word, `low` in the lower half.
+template <DType dtype>
+__device__ __forceinline__ uint32_t pack2(float low, float high) {
+  static_assert(is_float16(dtype));
+  uint32_t r;
+  if constexpr (dtype == DType::bf16) {
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(high), "f"(low));
+  } else {
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(high), "f"(low));
+  }
+  return r;
+}
+
+template <DType dtype>
+__device__ __forceinline__ uint16_t narrow(float x) {
+  return static_cast<uint16_t>(pack2<dtype>(x, 0.0f));
+}
+
+template <DType dtype>
+__device__ __forceinline__ float widen(uint16_t bits) {
+  static_assert(is_float16(dtype));
+  if constexpr (dtype == DType::bf16) {
+    return __uint_as_float(static_cast<uint32_t>(bits) << 16);
+  } else {
+    float x;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(bits));
+    return x;
+  }
+}
+
+__device__ __forceinline__ float exp2_approx(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
+__device__ __forceinline__ float log2_approx(float x) {
+  float y;
+  asm("lg2.approx.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
+/// 1 - 2 / (1 + e^2x): absolute error below 3e-7, and exactly +-1 far out.
+__device__ __forceinline__ float tanh_approx(float x) {
+  float y;
+  asm("rcp.approx.f32 %0, %1;" : "=f"(y) : "f"(1.0f + exp2_approx(x * 2.88539008f)));
+  return 1.0f - 2.0f * y;
+}
+
+/// Absolute error below 5e-7 on [-pi, pi].
+__device__ __forceinline__ float sin_approx(float x) {
+  float y;
+  asm("sin.approx.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+__device__ __forceinline__ float cos_approx(float x) {
+  float y;
+  asm("cos.approx.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
+}  // namespace weft

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// See select_cuda.h. Tile sizes and cost constants are values with the measurement they come from
+// (docs/kernels/decode.md).
+#include "src/ops/attention/select_cuda.h"
+
+#include <algorithm>
+
+#include "src/base/check.h"
+
+namespace weft {
+namespace {
+
+constexpr int kMaxHeadDim = 256;     // accumulators of 16 rows then take half of the registers
+constexpr int kNumWarps = 4;         // a CTA
+constexpr int kReservedSmem = 1024;  // the driver keeps 1 KB a CTA
+
+[[noreturn]] void unsupported(const char* field, const std::string& expected,
+                              const std::string& got) {
+  fail(ErrorKind::unsupported, field, expected + " on CUDA", got);
+}
+
+void check_supported(const AttentionConfig& c, const Target& t) {
+  if (t.arch < 80) unsupported("target.arch", "80 or later", std::to_string(t.arch));
+  if (!is_float16(c.dtype_q)) unsupported("dtype_q", "f16 or bf16", name_of(c.dtype_q));
+  if (c.dtype_kv != c.dtype_q) {
+    unsupported("dtype_kv", std::string("dtype_q = ") + name_of(c.dtype_q), name_of(c.dtype_kv));
+  }
+  for (const auto& [field, dim] :
+       {std::pair{"head_dim_qk", c.head_dim_qk}, std::pair{"head_dim_vo", c.head_dim_vo}}) {
+    if (dim > kMaxHeadDim) {
+      unsupported(field, "at most " + std::to_string(kMaxHeadDim), std::to_string(dim));
+    }
+  }
+}
+
+// Rows of a tile: those of a request of the batch's mean query length.
+int qo_tile(const AttentionConfig& c) {
+  const int64_t group = c.num_qo_heads / c.num_kv_heads;
+  const int64_t rows = group * ceil_div(c.max_nnz_qo, c.max_batch_size);
+  return rows <= 16 ? 16 : rows <= 32 ? 32 : 64;
+}
+
+// Lanes: the most heads side by side whose lanes fill the workers to a hundredth.
+int head_lanes(int num_kv_heads, int num_workers) {
+  for (int lanes = std::min(num_kv_heads, num_workers); lanes > 1; --lanes) {
+    const int used = num_workers / lanes * lanes;
+    if (num_kv_heads % lanes == 0 && used * 100 >= num_workers * 99) return lanes;
+  }
+  return 1;
+}
+
+// The CTA size that fits an SM most often, up to twice: 2 x 64 KB in flight hide all latency.
+AttentionMmaSpec fitted(AttentionMmaSpec s, const Target& t) {
+  for (const int ctas : {2, 1}) {
+    for (const int stages : {4, 3, 2}) {
+      s.ctas_per_sm = ctas;
+      s.num_stages = stages;
+      const int bytes = AttentionMmaSmem::of(s).bytes;
+      if (ctas * (bytes + kReservedSmem) <= t.smem_per_sm && (stages > 2 || ctas == 1)) return s;
+    }
+  }
+  unsupported("head_dim_qk", "a ring of keys that fits shared memory",
+              std::to_string(AttentionMmaSmem::of(s).bytes) + " bytes");
+}
+
+}  // namespace
+
+AttentionMmaSpec mma_spec(const AttentionSpec& spec, const Target& target) {
+  AttentionMmaSpec s;
+  s.dtype_q = spec.dtype_q;
+  s.dtype_kv = spec.dtype_kv;
+  s.dtype_o = spec.dtype_o;
+  s.head_dim_qk = spec.head_dim_qk;
+  s.head_dim_vo = spec.head_dim_vo;
+  s.mask = spec.mask;
+  s.rope = spec.rope;
+  s.qo_tile = spec.schedule.qo_tile;
+  s.num_warps = kNumWarps;
+  s.fixed_splits = spec.schedule.split_blocks > 0;
+  return fitted(s, target);
+}
+
+AttentionSpec select_attention_cuda(const AttentionConfig& c, const Target& t) {
+  check_supported(c, t);
+  AttentionSpec spec;
+  spec.unit = AttentionUnit::cuda_mma;
+  spec.dtype_q = c.dtype_q;
+  spec.dtype_kv = c.dtype_kv;
+  spec.dtype_o = c.dtype_o;
+  spec.head_dim_qk = c.head_dim_qk;
+  spec.head_dim_vo = c.head_dim_vo;
+  spec.kv_layout = c.kv_layout;
+  spec.mask = c.mask;
+  spec.rope = c.rope;
+
+  ScheduleSpec& s = spec.schedule;
+  s.group_size = c.num_qo_heads / c.num_kv_heads;
+  s.qo_tile = qo_tile(c);
+  s.kv_tile = 16;
+  s.split_blocks = c.schedule == ScheduleMode::batch_invariant ? c.split_kv / s.kv_tile : 0;
+  s.max_tile_partial_rows = s.split_blocks > 0 ? 8 * s.qo_tile : 0;
+  const int workers = t.num_sms * mma_spec(spec, t).ctas_per_sm;
+  s.head_lanes = head_lanes(c.num_kv_heads, workers);
+  s.heads_per_lane = c.num_kv_heads / s.head_lanes;
+  s.num_groups = std::max(1, workers / s.head_lanes);
+  s.causal = c.mask == MaskMode::causal;
+  s.window_left = c.window_left;
+  s.min_blocks = 4;  // a block for each warp
+  // ns: a block of 16 keys is read at the worker's share of 4.4 TB/s.
+  const int block_bytes = s.kv_tile * (c.head_dim_qk + c.head_dim_vo) * size_of(c.dtype_kv);
+  s.cost.fixed = 600;
+  s.cost.per_block = std::max(1, block_bytes * (workers / 8) / 550);
+  return spec;
+}
+
+AttentionMmaParams mma_params(const AttentionSpec& spec, const AttentionParams& args) {
+  const ScheduleSpec& s = spec.schedule;
+  AttentionMmaParams p{};
+  p.args = args;
+  p.group = FastDivisor::of(s.group_size);
+  p.lanes = FastDivisor::of(s.head_lanes);
+  p.page = FastDivisor::of(args.lengths.page_size);
+  p.split = FastDivisor::of(s.split_blocks * s.kv_tile);
+  p.heads_per_lane = s.heads_per_lane;
+  p.window_hint = s.window_left;
+  const auto on_vectors = [](const void* base, DType dtype,
+                             std::initializer_list<int64_t> strides) {
+    uint64_t bits = reinterpret_cast<uintptr_t>(base);
+    for (const int64_t stride : strides) bits |= static_cast<uint64_t>(stride * size_of(dtype));
+    return static_cast<int32_t>(bits % 16 == 0);
+  };
+  p.q_vectors = on_vectors(args.q, spec.dtype_q, {args.q_stride_token, args.q_stride_head});
+  p.kv_vectors = on_vectors(args.k, spec.dtype_kv,
+                            {args.k_stride_page, args.k_stride_token, args.k_stride_head}) &
+                 on_vectors(args.v, spec.dtype_kv,
+                            {args.v_stride_page, args.v_stride_token, args.v_stride_head});
+  return p;
+}
+
+std::string explain_selection_cuda(const AttentionConfig& c, const Target& t,
+                                   const AttentionSpec& spec) {
+  const ScheduleSpec& s = spec.schedule;
+  const AttentionMmaSpec k = mma_spec(spec, t);
+  return std::string("unit: ") + name_of(spec.unit) + " (target " + to_string(t) +
+         ")\ntile: " + std::to_string(s.qo_tile) + " packed rows, group " +
+         std::to_string(s.group_size) + "; a CTA of " + std::to_string(k.row_warps()) +
+         " row warps x " + std::to_string(k.key_warps()) + " key warps, " +
+         std::to_string(k.num_stages) + " stages, " +
+         std::to_string(AttentionMmaSmem::of(k).bytes) + " bytes of shared memory, " +
+         std::to_string(k.ctas_per_sm) + " an SM\nworkers: " + std::to_string(s.num_workers()) +
+         " = " + std::to_string(s.num_groups) + " groups x " + std::to_string(s.head_lanes) +
+         " head lanes of " + std::to_string(s.heads_per_lane) +
+         " KV heads\nschedule: " + name_of(c.schedule) +
+         (s.split_blocks > 0 ? ", KV split every " + std::to_string(c.split_kv) + " tokens"
+                             : ", KV split where workers end") +
+         "\n";
+}
+
+}  // namespace weft
