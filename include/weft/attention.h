@@ -62,11 +62,11 @@ struct AttentionConfig {
 WEFT_API std::string to_string(const AttentionConfig& config);
 
 /// What one engine step brings. Lengths are i32 tensors on the target's device. The arrays are read
-/// by `plan`, then by each `run`, `balance` and `explain` of that plan: keep them alive and unchanged
-/// until the last one. On CUDA nothing is read by the host: one captured graph of plan and runs
-/// serves every batch that is written to the same arrays. Its batch_size is that of the capture;
-/// requests beyond those of a step have no query tokens and no KV (both indptr repeat their last
-/// element).
+/// by `plan`, then by each `run`, `balance` and `explain` of that plan: keep them alive and
+/// unchanged until the last one. On CUDA nothing is read by the host: one captured graph of plan
+/// and runs serves every batch that is written to the same arrays. Its batch_size is that of the
+/// capture; requests beyond those of a step have no query tokens and no KV (both indptr repeat
+/// their last element).
 struct AttentionBatch {
   TensorView qo_indptr;      // [batch_size + 1]: request r owns query rows [indptr[r], indptr[r+1])
   TensorView kv_indptr;      // [batch_size + 1]: in tokens (ragged) or in pages (paged)
