@@ -33,4 +33,10 @@ GateRow gate_row(const std::string& name, const Spec& spec, int arch, int max_re
 /// The planner, for each architecture it is compiled for.
 std::vector<GateRow> planner_rows();
 
+/// The row-wise operators. Registers that leave an SM 48 warps to hide its memory behind.
+inline constexpr int kRowRegisters = 40;
+std::vector<GateRow> rope_rows();
+std::vector<GateRow> append_rows();
+std::vector<GateRow> merge_rows();
+
 }  // namespace weft::test

@@ -16,7 +16,13 @@ namespace {
 constexpr int kRegistersOfSm = 64 * 1024;
 constexpr double kMostSeconds = 1.0;  // processor seconds of one cold compile
 
-std::vector<GateRow> all_rows() { return planner_rows(); }
+std::vector<GateRow> all_rows() {
+  std::vector<GateRow> all;
+  for (auto rows : {planner_rows, rope_rows, append_rows, merge_rows}) {
+    for (GateRow& row : rows()) all.push_back(std::move(row));
+  }
+  return all;
+}
 
 // Shared memory a CTA may ask for, by architecture (CUDA C++ Programming Guide, compute
 // capabilities).
