@@ -141,7 +141,7 @@ __device__ __forceinline__ void append_tokens(const AppendParams& p) {
   };
 
   const AngleSource source{p.turns, p.cos_sin_cache, p.cache_stride};
-#pragma unroll
+#pragma unroll 1  // a long head takes many: one is compiled
   for (int32_t pass = 0; pass < kKeys.passes(); ++pass) {
     const LaneUnit unit = lane_unit<kKeys>(pass, true);
     LaneAngles<spec.vec> angles;
@@ -167,7 +167,7 @@ __device__ __forceinline__ void append_tokens(const AppendParams& p) {
       write_heads<kQueries>(queries, part(p.num_kv_heads, p.num_qo_heads), query, angles, ready);
     }
   }
-#pragma unroll
+#pragma unroll 1
   for (int32_t pass = 0; pass < kValues.passes(); ++pass) {
     const LaneAngles<spec.vec> none{};
     write_heads<kValues>(values, part(p.num_kv_heads + p.num_qo_heads, p.num_kv_heads),

@@ -37,6 +37,7 @@ struct AppendWarpSpec {
   int32_t vec = 1;  // elements of an access: kernels/tile/head_rows.cuh
   int32_t unroll = 2;
   int32_t num_threads = 256;
+  int32_t ctas_per_sm = 4;  // bounds registers
 
   bool operator==(const AppendWarpSpec&) const = default;
 

@@ -27,6 +27,7 @@ struct MergeWarpSpec {
   int32_t vec = 1;     // elements of an access, a power of two that divides head_dim
   int32_t unroll = 4;  // states in flight
   int32_t num_threads = 256;
+  int32_t ctas_per_sm = 4;  // bounds registers
 
   bool operator==(const MergeWarpSpec&) const = default;
 

@@ -86,7 +86,7 @@ __device__ __forceinline__ void rope_tokens(const RopeParams& p) {
   const Heads heads(p, token, size_of(spec.dtype));
   const AngleSource source{p.turns, p.cos_sin_cache, p.cache_stride};
   griddep_wait();
-#pragma unroll
+#pragma unroll 1  // a long head takes many: one is compiled
   for (int32_t pass = 0; pass < kRows.passes(); ++pass) {
     const LaneUnit unit = lane_unit<kRows>(pass, p.copies_rest);
     LaneAngles<spec.vec> angles;

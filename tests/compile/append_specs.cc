@@ -27,12 +27,12 @@ std::vector<GateRow> append_rows() {
   for (const Row& row : configs) {
     AppendWarpSpec spec = select_append_warp(checked_config(row.config));
     const std::string name = row.name;
-    rows.push_back(gate_row(name, spec, 90, kRowRegisters));
+    rows.push_back(gate_row(name, spec, 90, registers(spec)));
     for (int arch : {80, 89, 100, 120}) {
-      if (row.everywhere) rows.push_back(gate_row(name, spec, arch, kRowRegisters));
+      if (row.everywhere) rows.push_back(gate_row(name, spec, arch, registers(spec)));
     }
     spec.vec = 1;
-    rows.push_back(gate_row(name + "_narrow", spec, 90, kRowRegisters));
+    rows.push_back(gate_row(name + "_narrow", spec, 90, registers(spec)));
   }
   return rows;
 }

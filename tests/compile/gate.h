@@ -33,8 +33,13 @@ GateRow gate_row(const std::string& name, const Spec& spec, int arch, int max_re
 /// The planner, for each architecture it is compiled for.
 std::vector<GateRow> planner_rows();
 
-/// The row-wise operators. Registers that leave an SM 48 warps to hide its memory behind.
-inline constexpr int kRowRegisters = 40;
+/// Registers of a thread when an SM is to hold spec.ctas_per_sm.
+template <class Spec>
+int registers(const Spec& spec) {
+  return 64 * 1024 / (spec.num_threads * spec.ctas_per_sm) / 8 * 8;
+}
+
+/// The row-wise operators.
 std::vector<GateRow> rope_rows();
 std::vector<GateRow> append_rows();
 std::vector<GateRow> merge_rows();

@@ -23,12 +23,12 @@ std::vector<GateRow> merge_rows() {
     MergeWarpSpec spec = select_merge_warp(checked_config(MergeConfig{
         .dtype = row.dtype, .dtype_o = row.dtype_o, .num_heads = 32, .head_dim = row.head_dim}));
     const std::string name = row.name;
-    rows.push_back(gate_row(name, spec, 90, kRowRegisters));
+    rows.push_back(gate_row(name, spec, 90, registers(spec)));
     for (int arch : {80, 89, 100, 120}) {
-      if (row.everywhere) rows.push_back(gate_row(name, spec, arch, kRowRegisters));
+      if (row.everywhere) rows.push_back(gate_row(name, spec, arch, registers(spec)));
     }
     spec.vec = 1;
-    rows.push_back(gate_row(name + "_narrow", spec, 90, kRowRegisters));
+    rows.push_back(gate_row(name + "_narrow", spec, 90, registers(spec)));
   }
   return rows;
 }

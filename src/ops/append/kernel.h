@@ -21,6 +21,7 @@ void for_each_field(const AppendWarpSpec& s, Visit&& visit) {
   visit("vec", s.vec);
   visit("unroll", s.unroll);
   visit("num_threads", s.num_threads);
+  visit("ctas_per_sm", s.ctas_per_sm);
 }
 
 template <>
@@ -33,7 +34,7 @@ struct KernelTraits<AppendWarpSpec> {
   static constexpr const char* smem = "weft::AppendSmem";
   static constexpr const char* function = "weft::append_tokens";
   static KernelShape shape(const AppendWarpSpec& s) {
-    return {s.num_threads, 1, AppendSmem::of(s).bytes};
+    return {s.num_threads, s.ctas_per_sm, AppendSmem::of(s).bytes};
   }
 };
 

@@ -17,6 +17,7 @@ void for_each_field(const MergeWarpSpec& s, Visit&& visit) {
   visit("vec", s.vec);
   visit("unroll", s.unroll);
   visit("num_threads", s.num_threads);
+  visit("ctas_per_sm", s.ctas_per_sm);
 }
 
 template <>
@@ -29,7 +30,7 @@ struct KernelTraits<MergeWarpSpec> {
   static constexpr const char* smem = "weft::MergeSmem";
   static constexpr const char* function = "weft::merge_states";
   static KernelShape shape(const MergeWarpSpec& s) {
-    return {s.num_threads, 1, MergeSmem::of(s).bytes};
+    return {s.num_threads, s.ctas_per_sm, MergeSmem::of(s).bytes};
   }
 };
 

@@ -18,6 +18,7 @@ void for_each_field(const RopeWarpSpec& s, Visit&& visit) {
   visit("vec", s.vec);
   visit("unroll", s.unroll);
   visit("num_threads", s.num_threads);
+  visit("ctas_per_sm", s.ctas_per_sm);
 }
 
 template <>
@@ -30,7 +31,7 @@ struct KernelTraits<RopeWarpSpec> {
   static constexpr const char* smem = "weft::RopeSmem";
   static constexpr const char* function = "weft::rope_tokens";
   static KernelShape shape(const RopeWarpSpec& s) {
-    return {s.num_threads, 1, RopeSmem::of(s).bytes};
+    return {s.num_threads, s.ctas_per_sm, RopeSmem::of(s).bytes};
   }
 };
 
