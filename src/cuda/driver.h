@@ -109,7 +109,8 @@ enum CaptureMode : int { kCaptureGlobal = 0, kCaptureThreadLocal = 1, kCaptureRe
   F(stream_synchronize, "cuStreamSynchronize", (Stream))                                      \
   F(capture_begin, "cuStreamBeginCapture", (Stream, CaptureMode))                             \
   F(capture_end, "cuStreamEndCapture", (Stream, Graph*))                                      \
-  F(graph_instantiate, "cuGraphInstantiate", (GraphExec*, Graph, unsigned long long flags))   \
+  F(graph_instantiate, "cuGraphInstantiateWithFlags",                                         \
+    (GraphExec*, Graph, unsigned long long flags))                                            \
   F(graph_launch, "cuGraphLaunch", (GraphExec, Stream))                                       \
   F(graph_exec_destroy, "cuGraphExecDestroy", (GraphExec))                                    \
   F(graph_destroy, "cuGraphDestroy", (Graph))                                                 \
