@@ -127,9 +127,8 @@ class AttentionMma {
 
 /// REQUIRES: num_groups * head_lanes CTAs of 32 * spec.num_warps threads,
 /// AttentionMmaSmem::of(spec).bytes of dynamic shared memory. Plan, lengths and page ids are read
-/// before griddep_wait: four loads, each of which waits for the one before it, in the shadow of the
-/// kernel ahead. So that kernel must not be the one that writes them: the first run after a plan is
-/// launched without overlap.
+/// before griddep_wait, four loads each of which waits for the one before it, in the shadow of the
+/// kernel ahead: what makes a plan ends with griddep_publish, and arrays of the batch are older.
 template <AttentionMmaSpec spec>
 __device__ __forceinline__ void attention_mma(const AttentionMmaParams& p) {
   const uint32_t smem = dynamic_smem();

@@ -63,7 +63,8 @@ class MmaRing {
     const int32_t page = p_.page.quotient(key);
     slot_ = p_.page.remainder(key, page);
     // Keys of a request of one tile are read once; those of many tiles, once a tile.
-    policy_ = walk_.qo_len * p_.group.divisor <= spec.qo_tile ? once_ : often_;
+    policy_ =
+        walk_.qo_len * p_.group.divisor <= spec.qo_tile ? l2_evict_first() : l2_evict_normal();
     page_ = 0;
     if (p_.args.kv_indices != nullptr) {
       page_ = p_.args.kv_indices[walk_.first_page + page];
@@ -140,7 +141,6 @@ class MmaRing {
   int64_t page_bytes_, token_bytes_;
   MmaWalk<spec> walk_;  // walk_.key: of the next stage
   bool more_;
-  const uint64_t once_ = l2_evict_first(), often_ = l2_evict_normal();
   uint64_t policy_;
   const char* key_base_;
   const char* value_base_;

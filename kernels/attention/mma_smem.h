@@ -21,6 +21,7 @@ struct AttentionMmaSmem {
   int32_t q;      // [qo_tile] rows
   int32_t sums;   // float [num_warps][16][2]: m and d of each warp's rows
   int32_t total;  // fixed_splits: the state of a whole tile so far, o and then sums
+  int32_t turns;  // RoPE: uint64 of every two columns of k, 0 where nothing turns
   int32_t flag;   // int32: this CTA merges
   int32_t bytes;
 

@@ -78,7 +78,6 @@ __device__ __forceinline__ void plan_batch(const PlanParams& p) {
   const PlanShared shared = PlanShared::in(spec, smem);
   char* const scan = smem + PlanSmem::of(spec).scan;
   const int32_t thread = static_cast<int32_t>(threadIdx.x);
-  griddep_launch_dependents();
   if (thread < spec.schedule.num_groups) {
     shared.merge_pieces[thread] = 0;
     shared.merge_states[thread] = 0;
@@ -86,7 +85,7 @@ __device__ __forceinline__ void plan_batch(const PlanParams& p) {
   griddep_wait();
 
   const int32_t batch_size = p.num_requests != nullptr ? *p.num_requests : p.batch_size;
-  if (!lay_out_tiles<spec>(p, batch_size, shared, scan)) return;
+  if (!lay_out_tiles<spec>(p, batch_size, shared, scan)) return griddep_publish();
 
   const TileWalk walk = chunk_walk(spec, p.lengths, batch_size, thread, shared);
   Sums<int64_t, 1> total_cost;
@@ -113,6 +112,7 @@ __device__ __forceinline__ void plan_batch(const PlanParams& p) {
                    0,
                    0};
   }
+  griddep_publish();
 }
 
 }  // namespace weft
