@@ -101,16 +101,16 @@ __device__ __forceinline__ void plan_batch(const PlanParams& p) {
   write_whole_tiles(spec, p, walk, cost_before.of[0], shared);
   if (thread < total.merges) finish_merge(spec, p, thread, shared);
   if (thread == 0) {
-    *p.result =
-        PlanResult{total_cost.of[0],
-                   batch_size,
-                   total.items,
-                   total.merges,
-                   total.rows,
-                   static_cast<int32_t>(group_shares(spec.schedule, total_cost.of[0]).active),
-                   PlanError::none,
-                   0,
-                   0};
+    *p.result = PlanResult{
+        total_cost.of[0],
+        batch_size,
+        total.items,
+        total.merges,
+        total.rows,
+        static_cast<int32_t>(group_shares_of(spec, total_cost.of[0], batch_size, shared).active),
+        PlanError::none,
+        0,
+        0};
   }
   griddep_publish();
 }

@@ -109,10 +109,11 @@ AttentionSpec select_attention_cuda(const AttentionConfig& c, const Target& t) {
   s.num_groups = std::max(1, workers / s.head_lanes);
   s.causal = c.mask == MaskMode::causal;
   s.window_left = c.window_left;
-  s.min_blocks = 4;  // a block for each warp
+  s.min_blocks = 2;
+  s.spare_groups = s.num_groups / 16;
   // ns: a block of 16 keys is read at the worker's share of 4.4 TB/s.
   const int block_bytes = s.kv_tile * (c.head_dim_qk + c.head_dim_vo) * size_of(c.dtype_kv);
-  s.cost.fixed = 600;
+  s.cost.fixed = 1500;
   s.cost.per_block = std::max(1, block_bytes * (workers / 8) / 550);
   return spec;
 }
