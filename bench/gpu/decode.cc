@@ -17,11 +17,12 @@ namespace {
 
 void apply(const Tuning& tuning, AttentionMmaSpec& kernel, ScheduleSpec& schedule) {
   const std::map<std::string, int32_t*> fields = {
-      {"num_stages", &kernel.num_stages},      {"num_warps", &kernel.num_warps},
-      {"ctas_per_sm", &kernel.ctas_per_sm},    {"qo_tile", &kernel.qo_tile},
-      {"head_lanes", &schedule.head_lanes},    {"num_groups", &schedule.num_groups},
-      {"min_blocks", &schedule.min_blocks},    {"fixed", &schedule.cost.fixed},
-      {"per_block", &schedule.cost.per_block}, {"kv_tile", &schedule.kv_tile}};
+      {"num_stages", &kernel.num_stages},   {"num_warps", &kernel.num_warps},
+      {"ctas_per_sm", &kernel.ctas_per_sm}, {"qo_tile", &kernel.qo_tile},
+      {"head_lanes", &schedule.head_lanes}, {"num_groups", &schedule.num_groups},
+      {"min_blocks", &schedule.min_blocks}, {"spare_groups", &schedule.spare_groups},
+      {"fixed", &schedule.cost.fixed},      {"per_block", &schedule.cost.per_block},
+      {"kv_tile", &schedule.kv_tile}};
   std::istringstream words(tuning);
   for (std::string word; std::getline(words, word, ',');) {
     const size_t equals = word.find('=');

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "kernels/core/variant.h"
+#include "weft/cuda.h"
 #include "weft/executor.h"
 #include "weft/export.h"
 #include "weft/target.h"
@@ -64,6 +65,9 @@ class WEFT_API Append {
   /// Throws Error(invalid_argument) naming the field that is wrong, Error(unsupported) when this
   /// target cannot run the config.
   explicit Append(const AppendConfig& config, const Target& target = Target::host());
+  /// The same on a GPU; all that can be compiled, loaded or allocated is so here. `run` then takes
+  /// tensors on that device. A captured graph needs this object alive.
+  Append(const AppendConfig& config, const CudaBackend& backend);
   /// The config with its defaults filled in.
   const AppendConfig& config() const;
   /// Which unit was chosen and why.
@@ -72,7 +76,17 @@ class WEFT_API Append {
   /// infinities too, and NaN stays NaN. Throws Error(invalid_argument) before anything is written:
   /// wrong tensors always (q_out may be q; no other argument may overlap an output), indices out of
   /// range when config.checked. Allocates nothing, takes no lock.
+  ///
+  /// On a GPU it is enqueued on executor.stream, may be captured, and never waits. Indices and
+  /// per-head scales are then known to the kernel alone: with config.checked it leaves a token out,
+  /// its q too, when an index of it is wrong, and a head of k or v whose scale is no positive
+  /// finite number, and notes the first for check(). Without, they are trusted.
   void run(const AppendArgs& args, const Executor& executor = {}) const;
+  /// Waits for executor.stream, and throws Error(invalid_argument) naming the first element that a
+  /// run on a GPU found wrong since the last call, e.g. "positions[5]", whatever its stream. For
+  /// kv_indptr and kv_indices the index is that of the token. Not while the stream is captured.
+  /// Nothing to do on the CPU, where run throws.
+  void check(const Executor& executor = {}) const;
 
  private:
   std::shared_ptr<const detail::AppendImpl> impl_;

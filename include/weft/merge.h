@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 
+#include "weft/cuda.h"
 #include "weft/executor.h"
 #include "weft/export.h"
 #include "weft/target.h"
@@ -59,12 +60,16 @@ class WEFT_API Merge {
   /// Throws Error(invalid_argument) naming the field that is wrong, Error(unsupported) when this
   /// target cannot run the config.
   explicit Merge(const MergeConfig& config, const Target& target = Target::host());
+  /// The same on a GPU; all that can be compiled or loaded is so here. `run` then takes tensors on
+  /// that device, enqueues one launch on executor.stream, may be captured, and never waits.
+  Merge(const MergeConfig& config, const CudaBackend& backend);
   /// The config with its defaults filled in.
   const MergeConfig& config() const;
   /// Which unit was chosen and why.
   std::string explain() const;
   /// Throw Error(invalid_argument) before anything is written, when a tensor is wrong or an output
-  /// overlaps an input otherwise than in place. Allocate nothing, take no lock.
+  /// overlaps an input otherwise than in place, Error(out_of_limits) on a GPU when n * num_heads
+  /// does not fit 31 bits. Allocate nothing, take no lock.
   void run(const MergeArgs& args, const Executor& executor = {}) const;
   void run(const MergePairArgs& args, const Executor& executor = {}) const;
 

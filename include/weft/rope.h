@@ -8,6 +8,7 @@
 #include <string>
 
 #include "kernels/core/variant.h"
+#include "weft/cuda.h"
 #include "weft/executor.h"
 #include "weft/export.h"
 #include "weft/target.h"
@@ -54,6 +55,9 @@ class WEFT_API RopeOp {
   /// Throws Error(invalid_argument) naming the field that is wrong, Error(unsupported) when this
   /// target cannot run the config.
   explicit RopeOp(const RopeConfig& config, const Target& target = Target::host());
+  /// The same on a GPU; all that can be compiled, loaded or allocated is so here. `run` then takes
+  /// tensors on that device. A captured graph needs this object alive.
+  RopeOp(const RopeConfig& config, const CudaBackend& backend);
   /// The config with its defaults filled in.
   const RopeConfig& config() const;
   /// Which unit was chosen and why.
@@ -61,7 +65,16 @@ class WEFT_API RopeOp {
   /// Rotates q, and k when the config has one. Throws Error(invalid_argument) before anything is
   /// written: wrong tensors always (an output may be its own input, and may not overlap any other
   /// argument), positions out of range when config.checked. Allocates nothing, takes no lock.
+  ///
+  /// On a GPU it is enqueued on executor.stream, may be captured, and never waits. Contents of
+  /// indptr, offsets and positions are then known to the kernel alone: with config.checked it
+  /// leaves a token out that has none or a wrong one, and notes the first for check(). Without,
+  /// they are trusted.
   void run(const RopeArgs& args, const Executor& executor = {}) const;
+  /// Waits for executor.stream, and throws Error(invalid_argument) naming the first element that a
+  /// run on a GPU found wrong since the last call, e.g. "positions[5]", whatever its stream. Not
+  /// while the stream is captured. Nothing to do on the CPU, where run throws.
+  void check(const Executor& executor = {}) const;
 
  private:
   std::shared_ptr<const detail::RopeImpl> impl_;

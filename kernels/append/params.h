@@ -39,6 +39,18 @@ struct AppendParams {
   const float* cos_sin_cache;         // [max_position, dim] or null
   int64_t cache_stride;
   const uint64_t* turns;  // [dim / 2], kernels/core/rope.h
+
+  // What a kernel on a GPU takes besides. A warp does `chunk_heads` heads of a token, of k, then q,
+  // then v; a token has 2^chunk_shift chunks.
+  int32_t num_kv_heads, num_qo_heads;
+  int32_t chunk_heads, chunk_shift;
+  int32_t page_size;
+  int32_t batch_size;
+  int64_t num_indices;   // of kv_indices
+  int64_t num_pages;     // of the caches
+  int64_t max_position;  // those with an angle lie below
+  uint64_t* fault;       // [1], kernels/core/fault.h; null: indices are trusted
+  bool copies_rest;      // q_out is not q: what does not rotate is copied
 };
 
 /// Page and row of a token.

@@ -6,6 +6,7 @@
 #include "kernels/core/dtype.h"
 #include "kernels/core/unit.h"
 #include "kernels/core/variant.h"
+#include "kernels/tile/head_rows.h"
 
 namespace weft {
 
@@ -21,6 +22,34 @@ struct AppendSpec {
   Rope rope;  // dim filled in
 
   bool operator==(const AppendSpec&) const = default;
+};
+
+/// The kernel on a GPU, a warp a token. Heads, pages, layout and frequencies are run-time values;
+/// the rest is what loops unroll over.
+struct AppendWarpSpec {
+  DType dtype = DType::bf16;
+  DType dtype_kv = DType::bf16;
+  int32_t head_dim_qk = 0;
+  int32_t head_dim_vo = 0;
+  int32_t rotated_dim = 0;  // 0 with mode none
+  RopeMode mode = RopeMode::none;
+  bool has_q = false;
+  int32_t vec = 1;  // elements of an access: kernels/tile/head_rows.cuh
+  int32_t unroll = 2;
+  int32_t num_threads = 256;
+  int32_t ctas_per_sm = 4;  // bounds registers
+
+  bool operator==(const AppendWarpSpec&) const = default;
+
+  WEFT_HD constexpr HeadRowSpec key_rows() const {
+    return {dtype, dtype_kv, head_dim_qk, rotated_dim, mode, vec, unroll};
+  }
+  WEFT_HD constexpr HeadRowSpec query_rows() const {
+    return {dtype, dtype, head_dim_qk, rotated_dim, mode, vec, unroll};
+  }
+  WEFT_HD constexpr HeadRowSpec value_rows() const {
+    return {dtype, dtype_kv, head_dim_vo, 0, RopeMode::none, vec, unroll};
+  }
 };
 
 }  // namespace weft

@@ -53,7 +53,6 @@ __device__ __forceinline__ void check_attention_batch(const AttentionCheckParams
   __shared__ uint32_t first;
   const int32_t thread = static_cast<int32_t>(threadIdx.x);
   if (thread == 0) first = kFine;
-  griddep_launch_dependents();
   griddep_wait();
   if (p.result->error != PlanError::none) return;  // the plan is empty already
 
@@ -85,6 +84,7 @@ __device__ __forceinline__ void check_attention_batch(const AttentionCheckParams
                            static_cast<int32_t>(first / kCodes),
                            0};
   }
+  griddep_publish();
 }
 
 }  // namespace weft

@@ -22,6 +22,13 @@ class AttentionMma {
                                           int32_t head_lane)
       : p_(p), smem_(smem), ring_(p, smem, group, head_lane), finish_(p, smem, head_lane) {
     walk_.begin(p.args, group);
+    if constexpr (spec.rope.mode != RopeMode::none) {
+      using Rotation = TileRotation<spec.rope, spec.head_dim_qk, spec.dtype_q>;
+      Rotation::template fill_turns<kThreads>(smem + kSmem.turns,
+                                              round_up(spec.head_dim_qk, 16) / 2);
+      warp_.turns_at = smem + kSmem.turns;
+      barrier_sync<kThreads>(0);
+    }
   }
 
   __device__ __forceinline__ void run() {
@@ -52,13 +59,13 @@ class AttentionMma {
   // This warp's part of the current stage has landed and the team may read it.
   __device__ __forceinline__ void await_stage(int32_t stage_key) {
     cp_async_wait<spec.num_stages - 2>();
-    if constexpr (spec.rope.mode != RopeMode::none) {
+    if constexpr (spec.rope.mode != RopeMode::none && !MmaWarp<spec>::kRotate) {
       __syncwarp();
       const int32_t warp = threadIdx.x / 32;
       using Rotation = TileRotation<spec.rope, spec.head_dim_qk, spec.dtype_kv>;
       Rotation::template rotate_rows<kSlabKeys>(
           Layout::k_rows(), smem_ + slot_ * kSmem.stage_bytes + warp * kSmem.slab_bytes,
-          stage_key + warp * kSlabKeys);
+          smem_ + kSmem.turns, stage_key + warp * kSlabKeys);
     }
     if constexpr (spec.row_warps() == 1) {
       __syncwarp();
@@ -98,12 +105,14 @@ class AttentionMma {
 
   __device__ __forceinline__ void end_segment() {
     const uint32_t free_stage = smem_ + free_slot() * kSmem.stage_bytes;
+    MergeItem merge;  // asked for now, so that the arrival need not wait for it
+    if (!walk_.whole()) merge = p_.args.merges[walk_.item.merge];
     // Warps of a team may still read the stage.
     if constexpr (spec.row_warps() > 1) barrier_sync<kThreads>(0);
     finish_.store(free_stage, warp_.o, warp_.m, warp_.d);
     barrier_sync<kThreads>(0);
     finish_.join(walk_, free_stage);
-    if (!walk_.whole() && walk_.last_state()) finish_.arrive(walk_);
+    if (!walk_.whole() && walk_.last_state()) finish_.arrive(walk_, merge);
     barrier_sync<kThreads>(0);
   }
 
@@ -117,7 +126,9 @@ class AttentionMma {
 };
 
 /// REQUIRES: num_groups * head_lanes CTAs of 32 * spec.num_warps threads,
-/// AttentionMmaSmem::of(spec).bytes of dynamic shared memory.
+/// AttentionMmaSmem::of(spec).bytes of dynamic shared memory. Plan, lengths and page ids are read
+/// before griddep_wait, four loads each of which waits for the one before it, in the shadow of the
+/// kernel ahead: what makes a plan ends with griddep_publish, and arrays of the batch are older.
 template <AttentionMmaSpec spec>
 __device__ __forceinline__ void attention_mma(const AttentionMmaParams& p) {
   const uint32_t smem = dynamic_smem();
@@ -130,9 +141,10 @@ __device__ __forceinline__ void attention_mma(const AttentionMmaParams& p) {
     barrier_sync<32 * spec.num_warps>(0);
   }
   griddep_launch_dependents();
-  griddep_wait();
   const int32_t group = p.lanes.quotient(blockIdx.x);
-  AttentionMma<spec>(p, smem, group, p.lanes.remainder(blockIdx.x, group)).run();
+  AttentionMma<spec> attention(p, smem, group, p.lanes.remainder(blockIdx.x, group));
+  griddep_wait();
+  attention.run();
 }
 
 }  // namespace weft

@@ -7,6 +7,7 @@
 
 #include "kernels/attention/mma_logits.cuh"
 #include "kernels/attention/mma_smem.h"
+#include "kernels/ptx/atomic.cuh"
 #include "kernels/ptx/shared.cuh"
 
 namespace weft {
@@ -175,22 +176,17 @@ struct MmaFinish {
   }
 
   /// By the whole CTA, after the last state of a piece was joined: counts the arrival, and merges
-  /// when it was the last.
-  __device__ __forceinline__ void arrive(const MmaWalk<spec>& walk) const {
+  /// when it was the last. `merge` is the item's.
+  __device__ __forceinline__ void arrive(const MmaWalk<spec>& walk, const MergeItem& merge) const {
     barrier_sync<kThreads>(0);
     if (threadIdx.x == 0) {
-      const int32_t pieces = p.args.merges[walk.item.merge].num_pieces;
       int32_t* arrivals = p.args.merge_arrivals + walk.item.merge * p.lanes.divisor + head_lane;
-      __threadfence();
-      const bool last = atomicAdd(arrivals, 1) == pieces - 1;
-      if (last) {
-        *arrivals = 0;
-        __threadfence();
-      }
+      const bool last = add_acq_rel(arrivals, 1) == merge.num_pieces - 1;
+      if (last) *arrivals = 0;
       store_shared(smem + kSmem.flag, static_cast<int32_t>(last));
     }
     barrier_sync<kThreads>(0);
-    if (load_shared_i32(smem + kSmem.flag) != 0) merge(walk);
+    if (load_shared_i32(smem + kSmem.flag) != 0) merge_tile(walk, merge);
   }
 
  private:
@@ -281,95 +277,125 @@ struct MmaFinish {
     for_each_tile([&](int32_t j, int32_t) { store_shared(base + j * kTileBytes, folded(j)); });
   }
 
-  // A warp a row, four columns a lane.
-  __device__ __forceinline__ void merge(const MmaWalk<spec>& walk) const {
-    const MergeItem item = p.args.merges[walk.item.merge];
+  // Rows dealt to the warps, kMergeRows at a time side by side, four columns a lane.
+  __device__ __forceinline__ void merge_tile(const MmaWalk<spec>& walk,
+                                             const MergeItem& item) const {
     const int32_t kv_head = walk.kv_head(p, head_lane);
-    for (int32_t r = threadIdx.x / 32; r < item.rows; r += spec.num_warps) {
-      const int64_t first = partial_row(item.partial_row + r);
-      float4 o[kMergeVectors];
-      const MmaSums sums =
-          spec.fixed_splits ? merge_in_order(item, first, o) : merge_at_once(item, first, o);
-      const MmaRowOut<spec> out(p, walk.first_token, item.row_begin + r, kv_head, sums, lane == 0);
+    const int32_t warp = threadIdx.x / 32;
+    for (int32_t begin = warp; begin < item.rows; begin += spec.num_warps * kMergeRows) {
+      float4 o[kMergeRows][kMergeVectors] = {};
+      MmaSums sums[kMergeRows];
+      if constexpr (spec.fixed_splits) {
+        merge_in_order(item, begin, sums, o);
+      } else {
+        merge_at_once(item, begin, sums, o);
+      }
 #pragma unroll
-      for (int32_t v = 0; v < kMergeVectors; ++v) {
-        const int32_t column = v * 128 + lane * 4;
-        if (column >= spec.head_dim_vo) continue;
-        out.write(column, o[v].x, o[v].y);
-        out.write(column + 2, o[v].z, o[v].w);
+      for (int32_t i = 0; i < kMergeRows; ++i) {
+        const int32_t r = begin + i * spec.num_warps;
+        if (r >= item.rows) break;
+        const MmaRowOut<spec> out(p, walk.first_token, item.row_begin + r, kv_head, sums[i],
+                                  lane == 0);
+#pragma unroll
+        for (int32_t v = 0; v < kMergeVectors; ++v) {
+          const int32_t column = v * 128 + lane * 4;
+          if (column >= spec.head_dim_vo) continue;
+          out.write(column, o[i][v].x, o[i][v].y);
+          out.write(column + 2, o[i][v].z, o[i][v].w);
+        }
       }
     }
   }
 
   static constexpr int32_t kMergeVectors = (spec.head_dim_vo + 127) / 128;
+  static constexpr int32_t kMergeRows = 4 / kMergeVectors;
 
-  __device__ __forceinline__ float4 load_partial(int64_t row_index, int32_t v) const {
+  __device__ __forceinline__ float4 load_partial(int64_t row_index, int32_t v, bool valid) const {
     const int32_t column = v * 128 + lane * 4;
-    if (column >= spec.head_dim_vo) return make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+    if (!valid || column >= spec.head_dim_vo) return make_float4(0.0f, 0.0f, 0.0f, 0.0f);
     return __ldcg(
         reinterpret_cast<const float4*>(p.args.partial_o + row_index * spec.head_dim_vo + column));
   }
 
   // As fold_state does it.
-  __device__ __forceinline__ MmaSums merge_in_order(const MergeItem& item, int64_t first,
-                                                    float4 (&o)[kMergeVectors]) const {
-    MmaSums sums;
+  __device__ __forceinline__ void merge_in_order(const MergeItem& item, int32_t begin,
+                                                 MmaSums (&sums)[kMergeRows],
+                                                 float4 (&o)[kMergeRows][kMergeVectors]) const {
+    for (int32_t state = 0; state < item.num_states; ++state) {
 #pragma unroll
-    for (int32_t v = 0; v < kMergeVectors; ++v) o[v] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-#pragma unroll 4
-    for (int32_t i = 0; i < item.num_states; ++i) {
-      const int64_t at = first + int64_t{i} * item.rows;
-      const MmaFold fold(sums, {__ldcg(p.args.partial_m + at), __ldcg(p.args.partial_d + at)});
-      sums = fold.sums;
-#pragma unroll
-      for (int32_t v = 0; v < kMergeVectors; ++v) {
-        const float4 x = load_partial(at, v);
-        o[v] = make_float4(fold.join(o[v].x, x.x), fold.join(o[v].y, x.y), fold.join(o[v].z, x.z),
-                           fold.join(o[v].w, x.w));
-      }
-    }
-    return sums;
-  }
-
-  // 32 states at a time, a lane for the sums of each: no state waits for the one before it.
-  __device__ __forceinline__ MmaSums merge_at_once(const MergeItem& item, int64_t first,
-                                                   float4 (&o)[kMergeVectors]) const {
-    MmaSums sums;
-#pragma unroll
-    for (int32_t v = 0; v < kMergeVectors; ++v) o[v] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-    for (int32_t begin = 0; begin < item.num_states; begin += 32) {
-      const int32_t count = min_of(32, item.num_states - begin);
-      MmaSums mine;
-      if (lane < count) {
-        const int64_t at = first + int64_t{begin + lane} * item.rows;
-        mine = {__ldcg(p.args.partial_m + at), __ldcg(p.args.partial_d + at)};
-      }
-      float top = mine.m;
-#pragma unroll
-      for (int32_t i = 16; i > 0; i /= 2) top = fmaxf(top, __shfl_xor_sync(~0u, top, i));
-      top = fmaxf(top, sums.m);
-      const float rescale = exp2_approx(sums.m - top);
-      const float weight = lane < count ? exp2_approx(mine.m - top) : 0.0f;
-      float d = mine.d * weight;
-#pragma unroll
-      for (int32_t i = 16; i > 0; i /= 2) d += __shfl_xor_sync(~0u, d, i);
-      sums = {top, __fmaf_rn(sums.d, rescale, d)};
-#pragma unroll
-      for (int32_t v = 0; v < kMergeVectors; ++v) {
-        o[v] = make_float4(o[v].x * rescale, o[v].y * rescale, o[v].z * rescale, o[v].w * rescale);
-      }
-#pragma unroll 8
-      for (int32_t i = 0; i < count; ++i) {
-        const float w = __shfl_sync(~0u, weight, i);
+      for (int32_t i = 0; i < kMergeRows; ++i) {
+        const int32_t r = begin + i * spec.num_warps;
+        if (r >= item.rows) break;
+        const int64_t at = partial_row(item.partial_row + state * item.rows + r);
+        const MmaFold fold(sums[i], {__ldcg(p.args.partial_m + at), __ldcg(p.args.partial_d + at)});
+        sums[i] = fold.sums;
 #pragma unroll
         for (int32_t v = 0; v < kMergeVectors; ++v) {
-          const float4 x = load_partial(first + int64_t{begin + i} * item.rows, v);
-          o[v] = make_float4(__fmaf_rn(x.x, w, o[v].x), __fmaf_rn(x.y, w, o[v].y),
-                             __fmaf_rn(x.z, w, o[v].z), __fmaf_rn(x.w, w, o[v].w));
+          const float4 x = load_partial(at, v, true);
+          float4& y = o[i][v];
+          y = make_float4(fold.join(y.x, x.x), fold.join(y.y, x.y), fold.join(y.z, x.z),
+                          fold.join(y.w, x.w));
         }
       }
     }
-    return sums;
+  }
+
+  // 32 states at a time, a lane for the sums of each: no state waits for the one before it.
+  __device__ __forceinline__ void merge_at_once(const MergeItem& item, int32_t begin,
+                                                MmaSums (&sums)[kMergeRows],
+                                                float4 (&o)[kMergeRows][kMergeVectors]) const {
+    for (int32_t first = 0; first < item.num_states; first += 32) {
+      const int32_t count = min_of(32, item.num_states - first);
+      MmaSums mine[kMergeRows];
+      float weight[kMergeRows];
+      int64_t at[kMergeRows];
+      bool valid[kMergeRows];
+#pragma unroll
+      for (int32_t i = 0; i < kMergeRows; ++i) {
+        const int32_t r = begin + i * spec.num_warps;
+        valid[i] = r < item.rows;
+        at[i] = partial_row(item.partial_row + first * item.rows + r);
+        if (!valid[i] || lane >= count) continue;
+        const int64_t own = at[i] + int64_t{lane} * item.rows;
+        mine[i] = {__ldcg(p.args.partial_m + own), __ldcg(p.args.partial_d + own)};
+      }
+#pragma unroll
+      for (int32_t i = 0; i < kMergeRows; ++i) weight[i] = take_sums(mine[i], sums[i], o[i]);
+#pragma unroll 4
+      for (int32_t state = 0; state < count; ++state) {
+#pragma unroll
+        for (int32_t i = 0; i < kMergeRows; ++i) {
+          const float w = __shfl_sync(~0u, weight[i], state);
+#pragma unroll
+          for (int32_t v = 0; v < kMergeVectors; ++v) {
+            const float4 x = load_partial(at[i] + int64_t{state} * item.rows, v, valid[i]);
+            float4& y = o[i][v];
+            y = make_float4(__fmaf_rn(x.x, w, y.x), __fmaf_rn(x.y, w, y.y), __fmaf_rn(x.z, w, y.z),
+                            __fmaf_rn(x.w, w, y.w));
+          }
+        }
+      }
+    }
+  }
+
+  // Joins the sums of up to 32 states, one a lane, to a row's; returns the lane's weight.
+  __device__ __forceinline__ float take_sums(MmaSums mine, MmaSums& sums,
+                                             float4 (&o)[kMergeVectors]) const {
+    float top = mine.m;
+#pragma unroll
+    for (int32_t i = 16; i > 0; i /= 2) top = fmaxf(top, __shfl_xor_sync(~0u, top, i));
+    top = fmaxf(top, sums.m);
+    const float rescale = exp2_approx(sums.m - top);
+    const float weight = exp2_approx(mine.m - top);
+    float d = mine.d * weight;
+#pragma unroll
+    for (int32_t i = 16; i > 0; i /= 2) d += __shfl_xor_sync(~0u, d, i);
+    sums = {top, __fmaf_rn(sums.d, rescale, d)};
+#pragma unroll
+    for (int32_t v = 0; v < kMergeVectors; ++v) {
+      o[v] = make_float4(o[v].x * rescale, o[v].y * rescale, o[v].z * rescale, o[v].w * rescale);
+    }
+    return weight;
   }
 };
 

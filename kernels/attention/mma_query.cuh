@@ -67,7 +67,7 @@ struct MmaQuery {
       const int32_t row = at / Rotation::kPairs, pair = at % Rotation::kPairs;
       const int64_t position = int64_t{p.group.quotient(walk.item.row_begin + row)} + walk.ahead();
       Rotation::rotate_pair(Layout::q_rows(), smem + kSmem.q, row, pair,
-                            rope_angle(Rotation::turns(pair), position));
+                            rope_angle(load_shared_u64(smem + kSmem.turns + pair * 8), position));
     }
   }
 };

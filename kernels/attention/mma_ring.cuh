@@ -62,6 +62,9 @@ class MmaRing {
     const int32_t key = min_of(walk_.key + slab_key_ + lane_ % 16, walk_.key_end - 1);
     const int32_t page = p_.page.quotient(key);
     slot_ = p_.page.remainder(key, page);
+    // Keys of a request of one tile are read once; those of many tiles, once a tile.
+    policy_ =
+        walk_.qo_len * p_.group.divisor <= spec.qo_tile ? l2_evict_first() : l2_evict_normal();
     page_ = 0;
     if (p_.args.kv_indices != nullptr) {
       page_ = p_.args.kv_indices[walk_.first_page + page];
@@ -99,9 +102,9 @@ class MmaRing {
       if (kTotal % 32 != 0 && at >= kTotal) continue;
       const char* from = base + row_offset + chunk * 16;
       if constexpr (kFull) {
-        cp_async16(to + rows.at(row, chunk), from);
+        cp_async16(to + rows.at(row, chunk), from, policy_);
       } else {
-        cp_async16_or_zero(to + rows.at(row, chunk), from, row < count);
+        cp_async16_or_zero(to + rows.at(row, chunk), from, policy_, row < count);
       }
     }
   }
@@ -138,6 +141,7 @@ class MmaRing {
   int64_t page_bytes_, token_bytes_;
   MmaWalk<spec> walk_;  // walk_.key: of the next stage
   bool more_;
+  uint64_t policy_;
   const char* key_base_;
   const char* value_base_;
   int32_t page_, slot_;  // of the lane's row of the next stage

@@ -21,6 +21,7 @@ struct AttentionMmaSmem {
   int32_t q;      // [qo_tile] rows
   int32_t sums;   // float [num_warps][16][2]: m and d of each warp's rows
   int32_t total;  // fixed_splits: the state of a whole tile so far, o and then sums
+  int32_t turns;  // RoPE: uint64 of every two columns of k, 0 where nothing turns
   int32_t flag;   // int32: this CTA merges
   int32_t bytes;
 
@@ -36,8 +37,10 @@ struct AttentionMmaSmem {
     m.q = s.num_stages * m.stage_bytes;
     m.sums = m.q + s.qo_tile * m.q_rows.stride;
     m.total = m.sums + s.num_warps * 16 * 2 * 4;
-    m.flag = m.total;
-    if (s.fixed_splits) m.flag += s.row_warps() * accumulator + s.qo_tile * 2 * 4;
+    m.turns = m.total;
+    if (s.fixed_splits) m.turns += s.row_warps() * accumulator + s.qo_tile * 2 * 4;
+    m.flag = m.turns;
+    if (s.rope.mode != RopeMode::none) m.flag += round_up(s.head_dim_qk, 16) / 2 * 8;
     m.bytes = m.flag + 16;
     return m;
   }

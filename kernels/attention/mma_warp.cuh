@@ -8,6 +8,7 @@
 #include "kernels/attention/mma_smem.h"
 #include "kernels/ptx/ldmatrix.cuh"
 #include "kernels/ptx/mma.cuh"
+#include "kernels/tile/rope.cuh"
 
 namespace weft {
 
@@ -19,12 +20,17 @@ struct MmaWarp {
   static constexpr int32_t kTiles = round_up(spec.head_dim_vo, 16) / 8;  // of 8 columns of o
   static constexpr bool kKeepQ = kSteps <= 8;  // in registers; wider ones are read block by block
   static constexpr float kSlack = 8.0f;
+  /// Keys turn in registers where no other warp reads them and their pairs meet in one lane.
+  static constexpr bool kRotate =
+      spec.rope.mode != RopeMode::none && spec.row_warps() == 1 &&
+      (spec.rope.mode == RopeMode::interleaved || rope_dim(spec.rope, spec.head_dim_qk) % 32 == 0);
 
   float o[kTiles][4];
   float m[2], d[2];  // of rows g and g + 8; d is this lane's share
   uint32_t q[kKeepQ ? kSteps : 1][4];
   uint32_t q_at;  // of the lane's row of the warp's queries
   int32_t q_row;
+  uint32_t turns_at;  // RoPE's table
 
   __device__ __forceinline__ void clear() {
 #pragma unroll
@@ -47,7 +53,11 @@ struct MmaWarp {
                                         const MmaLogits<spec>& logits, int32_t key, uint32_t keys,
                                         uint32_t values) {
     float s[2][4] = {};
-    dots(keys, s);
+    if constexpr (kRotate) {
+      rotated_dots(key, keys, s);
+    } else {
+      for_each_step(keys, s, 0, kSteps);
+    }
     logits.finish(p, walk, key, s);
     uint32_t weights[4];
     softmax(s, weights);
@@ -76,22 +86,77 @@ struct MmaWarp {
     ldmatrix4(a, q_at + Layout::q_rows().at(q_row, 2 * j + half));
   }
 
-  __device__ __forceinline__ void dots(uint32_t keys, float (&s)[2][4]) {
+  __device__ __forceinline__ void load_keys(uint32_t keys, int32_t j, uint32_t (&k)[4]) const {
     const int32_t lane = threadIdx.x % 32;
-    const int32_t row = lane / 16 * 8 + lane % 8, half = lane / 8 % 2;
+    ldmatrix4(k, keys + Layout::k_rows().at(lane / 16 * 8 + lane % 8, 2 * j + lane / 8 % 2));
+  }
+
+  __device__ __forceinline__ void multiply_step(int32_t j, const uint32_t (&k)[4],
+                                                float (&s)[2][4]) {
+    if constexpr (kKeepQ) {
+      mma16816<spec.dtype_q>(s[0], q[j], k[0], k[1]);
+      mma16816<spec.dtype_q>(s[1], q[j], k[2], k[3]);
+    } else {
+      uint32_t a[4];
+      load_step(j, a);
+      mma16816<spec.dtype_q>(s[0], a, k[0], k[1]);
+      mma16816<spec.dtype_q>(s[1], a, k[2], k[3]);
+    }
+  }
+
+  // Steps [begin, end) of s += q k.
+  __device__ __forceinline__ void for_each_step(uint32_t keys, float (&s)[2][4], int32_t begin,
+                                                int32_t end) {
 #pragma unroll
-    for (int32_t j = 0; j < kSteps; ++j) {
+    for (int32_t j = begin; j < end; ++j) {
       uint32_t k[4];
-      ldmatrix4(k, keys + Layout::k_rows().at(row, 2 * j + half));
-      if constexpr (kKeepQ) {
-        mma16816<spec.dtype_q>(s[0], q[j], k[0], k[1]);
-        mma16816<spec.dtype_q>(s[1], q[j], k[2], k[3]);
-      } else {
-        uint32_t a[4];
-        load_step(j, a);
-        mma16816<spec.dtype_q>(s[0], a, k[0], k[1]);
-        mma16816<spec.dtype_q>(s[1], a, k[2], k[3]);
+      load_keys(keys, j, k);
+      multiply_step(j, k, s);
+    }
+  }
+
+  // The same with keys turned on the way: of a word of two columns, pairs lie within (interleaved)
+  // or between the words of two steps (neox).
+  __device__ __forceinline__ void rotated_dots(int32_t key, uint32_t keys, float (&s)[2][4]) {
+    using Rotation = TileRotation<spec.rope, spec.head_dim_qk, spec.dtype_q>;
+    const int32_t lane = threadIdx.x % 32;
+    const uint32_t position = key + lane / 4;
+    if constexpr (spec.rope.mode == RopeMode::interleaved) {
+#pragma unroll
+      for (int32_t j = 0; j < kSteps; ++j) {
+        uint32_t k[4];
+        load_keys(keys, j, k);
+#pragma unroll
+        for (int32_t half = 0; half < 2; ++half) {
+          const uint64_t turns = load_shared_u64(turns_at + (j * 8 + half * 4 + lane % 4) * 8);
+          Rotation::rotate_word(k[half], Rotation::cos_sin(rope_angle(turns, position)));
+          Rotation::rotate_word(k[2 + half], Rotation::cos_sin(rope_angle(turns, position + 8)));
+        }
+        multiply_step(j, k, s);
       }
+    } else {
+      constexpr int32_t kHalf = Rotation::kDim / 32;
+#pragma unroll
+      for (int32_t j = 0; j < kHalf; ++j) {
+        uint32_t a[4], b[4];
+        load_keys(keys, j, a);
+        load_keys(keys, j + kHalf, b);
+#pragma unroll
+        for (int32_t half = 0; half < 2; ++half) {
+          const uint32_t at = turns_at + (j * 16 + half * 8 + lane % 4 * 2) * 8;
+          const uint64_t low = load_shared_u64(at), high = load_shared_u64(at + 8);
+#pragma unroll
+          for (int32_t n = 0; n < 2; ++n) {
+            const uint32_t where = position + n * 8;
+            Rotation::rotate_words(a[n * 2 + half], b[n * 2 + half],
+                                   Rotation::cos_sin(rope_angle(low, where)),
+                                   Rotation::cos_sin(rope_angle(high, where)));
+          }
+        }
+        multiply_step(j, a, s);
+        multiply_step(j + kHalf, b, s);
+      }
+      for_each_step(keys, s, 2 * kHalf, kSteps);
     }
   }
 

@@ -33,6 +33,7 @@ struct ScheduleSpec {
   int32_t window_left = -1;  // the planning hint; results never depend on it
   int32_t split_blocks = 0;  // > 0: cuts only at multiples of so many blocks (batch-invariant)
   int32_t min_blocks = 1;    // least blocks of a piece
+  int32_t spare_groups = 0;  // may stay idle, where the others then get whole tiles
   int32_t max_tile_partial_rows = 0;  // split_blocks > 0: a tile needing more is not cut
   CostModel cost;
 

@@ -26,6 +26,10 @@ struct MergeParams {
   int64_t lse_stride_row;
   int64_t n;
   int32_t num_states;
+
+  // What a kernel on a GPU takes besides.
+  int32_t num_heads;
+  float to_base2;  // multiplies an lse to make it base 2: 1, or log2(e)
 };
 
 }  // namespace weft

@@ -163,11 +163,16 @@ WEFT_HD PlanCut cut_in_chunk(const PlanSpec& s, const BatchLengths& b, int32_t b
   }
 }
 
+WEFT_HD GroupShares group_shares_of(const PlanSpec& s, int64_t total, int32_t batch_size,
+                                    const PlanShared& shared) {
+  return group_shares(s.schedule, total, shared.tile_begin[batch_size]);
+}
+
 /// Finds where group g begins; g = num_groups is the end.
 WEFT_HD void find_cut(const PlanSpec& s, const BatchLengths& b, int32_t batch_size, int32_t g,
                       const PlanShared& shared) {
   const int64_t total = shared.chunk_cost[s.num_threads];
-  const int64_t target = group_shares(s.schedule, total).begin(g);
+  const int64_t target = group_shares_of(s, total, batch_size, shared).begin(g);
   PlanCut cut{};
   if (target >= total) {
     cut.index = shared.tile_begin[batch_size];

@@ -78,7 +78,6 @@ __device__ __forceinline__ void plan_batch(const PlanParams& p) {
   const PlanShared shared = PlanShared::in(spec, smem);
   char* const scan = smem + PlanSmem::of(spec).scan;
   const int32_t thread = static_cast<int32_t>(threadIdx.x);
-  griddep_launch_dependents();
   if (thread < spec.schedule.num_groups) {
     shared.merge_pieces[thread] = 0;
     shared.merge_states[thread] = 0;
@@ -86,7 +85,7 @@ __device__ __forceinline__ void plan_batch(const PlanParams& p) {
   griddep_wait();
 
   const int32_t batch_size = p.num_requests != nullptr ? *p.num_requests : p.batch_size;
-  if (!lay_out_tiles<spec>(p, batch_size, shared, scan)) return;
+  if (!lay_out_tiles<spec>(p, batch_size, shared, scan)) return griddep_publish();
 
   const TileWalk walk = chunk_walk(spec, p.lengths, batch_size, thread, shared);
   Sums<int64_t, 1> total_cost;
@@ -102,17 +101,18 @@ __device__ __forceinline__ void plan_batch(const PlanParams& p) {
   write_whole_tiles(spec, p, walk, cost_before.of[0], shared);
   if (thread < total.merges) finish_merge(spec, p, thread, shared);
   if (thread == 0) {
-    *p.result =
-        PlanResult{total_cost.of[0],
-                   batch_size,
-                   total.items,
-                   total.merges,
-                   total.rows,
-                   static_cast<int32_t>(group_shares(spec.schedule, total_cost.of[0]).active),
-                   PlanError::none,
-                   0,
-                   0};
+    *p.result = PlanResult{
+        total_cost.of[0],
+        batch_size,
+        total.items,
+        total.merges,
+        total.rows,
+        static_cast<int32_t>(group_shares_of(spec, total_cost.of[0], batch_size, shared).active),
+        PlanError::none,
+        0,
+        0};
   }
+  griddep_publish();
 }
 
 }  // namespace weft

@@ -37,6 +37,18 @@ __device__ __forceinline__ float widen(uint16_t bits) {
   }
 }
 
+/// The two elements of a word.
+template <DType dtype>
+__device__ __forceinline__ void unpack2(uint32_t word, float& low, float& high) {
+  if constexpr (dtype == DType::bf16) {
+    low = __uint_as_float(word << 16);
+    high = __uint_as_float(word & 0xffff0000u);
+  } else {
+    low = widen<dtype>(static_cast<uint16_t>(word));
+    high = widen<dtype>(static_cast<uint16_t>(word >> 16));
+  }
+}
+
 __device__ __forceinline__ float exp2_approx(float x) {
   float y;
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));

@@ -7,16 +7,31 @@
 
 namespace weft {
 
-__device__ __forceinline__ void cp_async16(uint32_t to, const void* from) {
-  asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16;" ::"r"(to), "l"(from)
+/// How long the L2 should keep a line (createpolicy).
+__device__ __forceinline__ uint64_t l2_evict_first() {
+  uint64_t policy;
+  asm volatile("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
+  return policy;
+}
+__device__ __forceinline__ uint64_t l2_evict_normal() {
+  uint64_t policy;
+  asm volatile("createpolicy.fractional.L2::evict_normal.b64 %0, 1.0;" : "=l"(policy));
+  return policy;
+}
+
+__device__ __forceinline__ void cp_async16(uint32_t to, const void* from, uint64_t policy) {
+  asm volatile("cp.async.cg.shared.global.L2::cache_hint.L2::128B [%0], [%1], 16, %2;" ::"r"(to),
+               "l"(from), "l"(policy)
                : "memory");
 }
 
 /// Copies, or writes zeros and reads nothing.
-__device__ __forceinline__ void cp_async16_or_zero(uint32_t to, const void* from, bool copy) {
-  asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(to), "l"(from),
-               "r"(copy ? 16 : 0)
-               : "memory");
+__device__ __forceinline__ void cp_async16_or_zero(uint32_t to, const void* from, uint64_t policy,
+                                                   bool copy) {
+  asm volatile(
+      "cp.async.cg.shared.global.L2::cache_hint.L2::128B [%0], [%1], 16, %2, %3;" ::"r"(to),
+      "l"(from), "r"(copy ? 16 : 0), "l"(policy)
+      : "memory");
 }
 
 __device__ __forceinline__ void cp_async_commit() {

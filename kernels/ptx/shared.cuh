@@ -32,6 +32,9 @@ __device__ __forceinline__ void store_shared(uint32_t at, float2 x) {
 __device__ __forceinline__ void store_shared(uint32_t at, int32_t x) {
   asm volatile("st.shared.b32 [%0], %1;" ::"r"(at), "r"(x) : "memory");
 }
+__device__ __forceinline__ void store_shared(uint32_t at, uint64_t x) {
+  asm volatile("st.shared.b64 [%0], %1;" ::"r"(at), "l"(x) : "memory");
+}
 __device__ __forceinline__ void store_shared(uint32_t at, uint16_t x) {
   asm volatile("st.shared.b16 [%0], %1;" ::"r"(at), "h"(x) : "memory");
 }
@@ -52,6 +55,11 @@ __device__ __forceinline__ float2 load_shared_f32x2(uint32_t at) {
 __device__ __forceinline__ int32_t load_shared_i32(uint32_t at) {
   int32_t x;
   asm volatile("ld.shared.b32 %0, [%1];" : "=r"(x) : "r"(at) : "memory");
+  return x;
+}
+__device__ __forceinline__ uint64_t load_shared_u64(uint32_t at) {
+  uint64_t x;
+  asm volatile("ld.shared.b64 %0, [%1];" : "=l"(x) : "r"(at) : "memory");
   return x;
 }
 __device__ __forceinline__ uint16_t load_shared_u16(uint32_t at) {

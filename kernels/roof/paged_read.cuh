@@ -17,6 +17,7 @@ struct PagedRead {
 
   const PagedReadParams& p;
   uint32_t smem;
+  uint64_t policy;
   int32_t first, step, total;  // items, and tiles of all of them
 
   __device__ __forceinline__ void ask(int32_t index) const {
@@ -40,8 +41,8 @@ struct PagedRead {
         const int64_t from = pages[page] * p.stride_page +
                              p.page.remainder(token, page) * p.stride_token + head +
                              at % kChunks * 16;
-        cp_async16(to + i * spec.num_threads * 16, p.k + from);
-        cp_async16(to + kTile + i * spec.num_threads * 16, p.v + from);
+        cp_async16(to + i * spec.num_threads * 16, p.k + from, policy);
+        cp_async16(to + kTile + i * spec.num_threads * 16, p.v + from, policy);
       }
     }
     cp_async_commit();
@@ -62,7 +63,7 @@ struct PagedRead {
 
 template <PagedReadSpec spec>
 __device__ __forceinline__ void paged_read(const PagedReadParams& p) {
-  PagedRead<spec> read{p, dynamic_smem(), 0, 1, 0};
+  PagedRead<spec> read{p, dynamic_smem(), l2_evict_first(), 0, 1, 0};
   const int32_t cta = blockIdx.x, ctas = gridDim.x;
   int32_t count = 0;
   if (p.contiguous != 0) {

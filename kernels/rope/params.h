@@ -29,6 +29,14 @@ struct RopeParams {
   const float* cos_sin_cache;  // [max_position, dim] or null
   int64_t cache_stride;
   const uint64_t* turns;  // [dim / 2], kernels/core/rope.h
+
+  // What a kernel on a GPU takes besides. A warp does `chunk_heads` heads of a token, of q and then
+  // of k; a token has 2^chunk_shift chunks.
+  int32_t num_qo_heads, num_kv_heads;
+  int32_t chunk_heads, chunk_shift;
+  int64_t max_position;  // positions lie below
+  uint64_t* fault;       // [1], kernels/core/fault.h; null: positions are trusted
+  bool copies_rest;      // some output is not its input: what does not rotate is copied
 };
 
 /// The request that owns `token`: the last one that begins at or before it and is not empty.

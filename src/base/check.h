@@ -7,6 +7,7 @@
 #include <string>
 
 #include "weft/error.h"
+#include "weft/target.h"
 #include "weft/tensor.h"
 
 namespace weft {
@@ -26,6 +27,9 @@ auto& alive(const char* argument, const Pointer& impl) {
 
 /// Throws invalid_argument "argument: expected X, got Y" unless lo <= value <= hi.
 void check_range(const char* argument, int64_t value, int64_t lo, int64_t hi);
+
+/// Where the tensors of a run on `target` lie.
+inline Device device_of(const Target& target) { return {target.device, target.device_index}; }
 
 /// A dimension of any size in check_tensor's shape.
 inline constexpr int64_t kAnySize = -1;

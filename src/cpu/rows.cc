@@ -24,7 +24,8 @@ const RowTable& row_table(RowUnit unit) {
 
 RowUnit row_unit(const Target& target) {
   if (target.device != DeviceType::cpu) {
-    fail(ErrorKind::unsupported, "target", "a CPU", to_string(target));
+    fail(ErrorKind::unsupported, "target", "a CPU, or a CudaBackend in place of the target",
+         to_string(target));
   }
   if (target.isa > usable_isa()) {
     fail(ErrorKind::unsupported, "target.isa", std::string("at most ") + name_of(usable_isa()),

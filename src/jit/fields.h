@@ -36,6 +36,7 @@ void for_each_field(const ScheduleSpec& s, Visit&& visit) {
   visit("window_left", s.window_left);
   visit("split_blocks", s.split_blocks);
   visit("min_blocks", s.min_blocks);
+  visit("spare_groups", s.spare_groups);
   visit("max_tile_partial_rows", s.max_tile_partial_rows);
   visit("cost", s.cost);
 }

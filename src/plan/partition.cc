@@ -99,21 +99,29 @@ void Lists::tiles_of_request(int32_t request, int32_t qo_len, int32_t kv_len, in
 // registers: everything else is out of line, and specs are copies that no store can alias.
 // 1024 such requests: 4.6 us; with one general loop 9 us.
 
-int64_t cost_of_lane(const ScheduleSpec& from, const BatchLengths& lengths_from, int32_t n) {
+struct BatchCost {
+  int64_t lane = 0;
+  int64_t tiles = 0;
+};
+
+BatchCost cost_of_batch(const ScheduleSpec& from, const BatchLengths& lengths_from, int32_t n) {
   const ScheduleSpec spec = from;
   const BatchLengths lengths = lengths_from;
   int64_t cost = 0;
+  int64_t tiles = 0;
   for (int32_t r = 0; r < n; ++r) {
     const int32_t qo_len = lengths.qo_len(r);
     const int32_t kv_len = lengths.kv_len(r);
     const int32_t rows = qo_len * spec.group_size;
     if (rows > spec.qo_tile) {
+      tiles += num_tiles(from, qo_len);
       cost += many_tiles_cost(from, qo_len, kv_len);
     } else if (rows > 0) {
+      tiles += 1;
       cost += tile_cost(spec.cost, only_tile(spec, qo_len, kv_len));
     }
   }
-  return cost * spec.heads_per_lane;
+  return {cost * spec.heads_per_lane, tiles};
 }
 
 void walk(const BatchLengths& lengths_from, int32_t n, Lists& lists) {
@@ -147,8 +155,9 @@ void walk(const BatchLengths& lengths_from, int32_t n, Lists& lists) {
 
 PlanSummary partition(const ScheduleSpec& spec, const BatchLengths& lengths, int32_t batch_size,
                       int32_t* work_indptr, WorkItem* items, MergeItem* merges) {
-  const int64_t total = cost_of_lane(spec, lengths, batch_size);
-  Lists lists{spec, group_shares(spec, total), work_indptr, items, merges};
+  const BatchCost total = cost_of_batch(spec, lengths, batch_size);
+  const GroupShares shares = group_shares(spec, total.lane, total.tiles);
+  Lists lists{spec, shares, work_indptr, items, merges};
   work_indptr[0] = 0;
   walk(lengths, batch_size, lists);
   while (lists.group < spec.num_groups) work_indptr[++lists.group] = lists.num_items;
@@ -159,7 +168,7 @@ PlanSummary partition(const ScheduleSpec& spec, const BatchLengths& lengths, int
   summary.num_merges = lists.num_merges;
   summary.partial_rows = lists.partial_rows;
   summary.active_groups = static_cast<int32_t>(lists.shares.active);
-  summary.total_cost = total;
+  summary.total_cost = total.lane;
   return summary;
 }
 

@@ -41,4 +41,15 @@ std::vector<GateRow> attention_rows();
 /// Checked mode's kernel.
 std::vector<GateRow> attention_check_rows();
 
+/// Registers of a thread when an SM is to hold spec.ctas_per_sm.
+template <class Spec>
+int registers(const Spec& spec) {
+  return 64 * 1024 / (spec.num_threads * spec.ctas_per_sm) / 8 * 8;
+}
+
+/// The row-wise operators.
+std::vector<GateRow> rope_rows();
+std::vector<GateRow> append_rows();
+std::vector<GateRow> merge_rows();
+
 }  // namespace weft::test

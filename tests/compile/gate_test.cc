@@ -19,11 +19,12 @@ constexpr int kRegistersOfSm = 64 * 1024;
 constexpr double kMostSeconds = 3.0;
 
 std::vector<GateRow> all_rows() {
-  std::vector<GateRow> rows = planner_rows();
-  for (const auto& more : {attention_rows(), attention_check_rows()}) {
-    rows.insert(rows.end(), more.begin(), more.end());
+  std::vector<GateRow> all;
+  for (auto rows :
+       {planner_rows, attention_rows, attention_check_rows, rope_rows, append_rows, merge_rows}) {
+    for (GateRow& row : rows()) all.push_back(std::move(row));
   }
-  return rows;
+  return all;
 }
 
 // Shared memory a CTA may ask for, by architecture (CUDA C++ Programming Guide, compute

@@ -125,29 +125,24 @@ std::string compare_with_host_plan(const AttentionPlan& plan, const cases::Atten
 
 namespace {
 
-// One plan and two runs of it, the second over what the first left.
+// One plan and two runs of it, the second over what the first left and behind it without a wait.
 std::string run_twice(GpuRunner& runner, cases::AttentionData& data, std::vector<char>& bits) {
   runner.plan();
-  for (int round = 0; round < 2; ++round) {
-    runner.mirror().poison_outputs();
-    runner.run();
-    runner.finish();
-    const std::string status = runner.plan_object().status();
-    if (!status.empty()) return status;
-    if (!bits.empty() && cases::output_bits(data) != bits) {
-      return "other bits in run " + std::to_string(round);
-    }
-    bits = cases::output_bits(data);
-  }
+  runner.mirror().poison_outputs();
+  runner.run();
+  runner.run();
+  runner.finish();
+  const std::string status = runner.plan_object().status();
+  if (!status.empty()) return status;
+  if (!bits.empty() && cases::output_bits(data) != bits) return "other bits than before";
+  bits = cases::output_bits(data);
   return "";
 }
 
-}  // namespace
-
-std::string check_case_on_gpu(const cases::AttentionCase& c, uint64_t seed, double* worst) {
-  cases::AttentionData data = cases::make_attention_data(c, seed);
+// What one Attention makes of `data`: the host's plan, the same bits whatever its workspace held,
+// and nothing written beside its outputs.
+std::string check_runner(cases::AttentionData& data, std::vector<char>& bits) {
   GpuRunner runner(*gpu_backend(), data);
-  std::vector<char> bits;
   for (const unsigned char dirt : {0xc3, 0xff}) {  // a number, NaN
     runner.workspace().spoil(dirt);
     const std::string failure = run_twice(runner, data, bits);
@@ -157,7 +152,19 @@ std::string check_case_on_gpu(const cases::AttentionCase& c, uint64_t seed, doub
   if (!plan.empty()) return plan;
   const std::string stray = runner.mirror().find_stray_write();
   if (!stray.empty()) return stray;
-  if (!runner.workspace().fences_intact()) return "written beside the workspace";
+  return runner.workspace().fences_intact() ? "" : "written beside the workspace";
+}
+
+}  // namespace
+
+std::string check_case_on_gpu(const cases::AttentionCase& c, uint64_t seed, double* worst) {
+  cases::AttentionData data = cases::make_attention_data(c, seed);
+  std::vector<char> bits;
+  for (const bool checked : {false, true}) {  // checked mode waits for its own kernel
+    data.config.checked = checked;
+    const std::string failure = check_runner(data, bits);
+    if (!failure.empty()) return failure + (checked ? " (checked mode)" : "");
+  }
   const cases::Comparison result = cases::compare_rows(data, cases::expect_rows(data, seed));
   *worst = std::max(*worst, result.worst);
   return result.failure;

@@ -127,6 +127,7 @@ TEST_F(Executor, ADeviceThatIsNotThereIsNamed) {
 TEST_F(Executor, TensorMapsAreEncodedOrRefused) {
   if (device().target().arch < 90) GTEST_SKIP() << "no bulk copy engine";
   const DeviceMemory memory(device(), 1 << 20);
+  const ContextScope current(device());  // without one the driver knows no such address
   TensorMapShape shape{memory.data(), DType::bf16,  3, {128, 64, 16}, {0, 256, 16384},
                        {64, 16, 1},   Swizzle::b128};
   const TensorMap map = encode_tensor_map(driver(), shape);

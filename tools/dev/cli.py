@@ -6,7 +6,9 @@ import signal
 import sys
 import time
 
-from dev import checks, system
+from pathlib import Path
+
+from dev import checks, gpu, system
 from dev.build import PRESETS, build, directory
 from dev.steps import StepFailed, say, show
 from dev.suite import Tally, run_suite
@@ -60,6 +62,8 @@ def test(options):
     if not options.match:
         collect(tally, "checks", lambda: checks.cheap_checks(tally))
     collect(tally, options.preset, lambda: test_preset(options, options.preset))
+    if not options.match:
+        say(gpu.report_line())
     return finish(tally)
 
 
@@ -84,6 +88,14 @@ def bench(options):
     """build, then run `weft bench` with the arguments that follow (-- --help: its own help)"""
     build("release", ["weft_cli"])
     return show([WEFT, "bench", *options.arguments]) == 0
+
+
+def gpu_command(options):
+    """on a machine with a GPU: its tests, sanitizers and benchmarks; writes bench/results"""
+    if not options.build_dir:
+        build("release", (), options.jobs)
+    return gpu.run_gpu(options.build_dir or directory("release"), options.results,
+                       not options.no_bench)
 
 
 def fuzz(options):
@@ -131,6 +143,12 @@ def parser():
                                      help="sanitizer presets (default: %(default)s)")
     command = add("bench", bench, jobs=False)
     command.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGUMENT")
+    command = add("gpu", gpu_command)
+    command.add_argument("--build-dir", type=Path, metavar="DIR",
+                         help="a build made elsewhere (default: build one here)")
+    command.add_argument("--results", type=Path, metavar="DIR", default=gpu.RESULTS,
+                         help="where the report goes (default: bench/results)")
+    command.add_argument("--no-bench", action="store_true", help="tests only")
     command = add("fuzz", fuzz)
     command.add_argument("target", nargs="?", help="one target (default: all)")
     command.add_argument("--seconds", type=int, default=60, help="for each (default %(default)s)")

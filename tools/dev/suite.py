@@ -38,7 +38,8 @@ class Tally:
             self.failures.append(name)
 
 
-def _count_gtest(path, test):
+def count_gtest(path, test):
+    """One tally over a GoogleTest report; `test` names its program in failures."""
     tally = Tally()
     for case in ElementTree.parse(path).iter("testcase"):
         failure = case.find("failure")
@@ -61,7 +62,7 @@ def count(junit_path, reports):
         cases = Tally()
         if report.exists():
             try:
-                cases = _count_gtest(report, name)
+                cases = count_gtest(report, name)
             except ElementTree.ParseError:
                 ok = False  # the program died while it wrote the report
         tally.add(cases)

@@ -2,6 +2,7 @@
 // `weft info`: what this build and this machine offer.
 #include <cstdio>
 
+#include "src/jit/embedded.h"
 #include "tools/weft/commands.h"
 #include "tools/weft/format.h"
 #include "tools/weft/json.h"
@@ -73,12 +74,14 @@ int run(const Args& args) {
                 name_of(kv), unit.c_str());
     units.add(std::string(name_of(q)) + "/" + name_of(kv), unit);
   }
+  std::printf("kernels   %.16s\n", kernel_tree_hash());
   const std::string gpus = print_gpus();
   if (args.has("--json")) {
     JsonObject json;
     json.add("version", version()).add("cpu", cpu_name()).add("isa", name_of(target.isa));
     json.add("fast_bf16", target.fast_bf16).add("threads", target.num_threads);
     json.add("workers", target.num_workers).raw("units", units.str()).raw("gpus", gpus);
+    json.add("kernel_tree_hash", kernel_tree_hash());
     std::printf("%s\n", json.str().c_str());
   }
   return 0;

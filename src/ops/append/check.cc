@@ -11,8 +11,6 @@
 namespace weft {
 namespace {
 
-constexpr Device kCpu{};
-
 std::string element(const char* name, int64_t i) {
   return std::string(name) + "[" + std::to_string(i) + "]";
 }
@@ -29,13 +27,18 @@ void refuse_given(const char* name, const TensorView& tensor, const char* why) {
   fail(ErrorKind::invalid_argument, name, std::string("nothing ") + why, to_string(tensor));
 }
 
+// Contents are checked where the host can read them; a GPU's kernel does it itself.
+bool reads(const AppendConfig& c, Device device) {
+  return c.checked && device.type == DeviceType::cpu;
+}
+
 void check_cache(const char* name, const TensorView& tensor, const AppendConfig& c, int head_dim,
-                 int64_t num_pages) {
+                 int64_t num_pages, Device device) {
   const int64_t page = c.page_size, heads = c.num_kv_heads;
   if (c.kv_layout == KvLayout::nhd) {
-    check_output(name, tensor, c.dtype_kv, {num_pages, page, heads, head_dim}, kCpu);
+    check_output(name, tensor, c.dtype_kv, {num_pages, page, heads, head_dim}, device);
   } else {
-    check_output(name, tensor, c.dtype_kv, {num_pages, heads, page, head_dim}, kCpu);
+    check_output(name, tensor, c.dtype_kv, {num_pages, heads, page, head_dim}, device);
   }
 }
 
@@ -44,10 +47,11 @@ void check_scale(const char* name, float scale) {
   fail(ErrorKind::invalid_argument, name, "a positive finite number", std::to_string(scale));
 }
 
-void check_scales(const char* name, const TensorView& tensor, const AppendConfig& c) {
+void check_scales(const char* name, const TensorView& tensor, const AppendConfig& c,
+                  Device device) {
   if (!tensor.given()) return;
-  check_tensor(name, tensor, DType::f32, {c.num_kv_heads}, kCpu);
-  if (!c.checked) return;
+  check_tensor(name, tensor, DType::f32, {c.num_kv_heads}, device);
+  if (!reads(c, device)) return;
   const float* scales = static_cast<const float*>(tensor.data);
   for (int h = 0; h < c.num_kv_heads; ++h) {
     if (std::isfinite(scales[h]) && scales[h] > 0.0f) continue;
@@ -56,14 +60,14 @@ void check_scales(const char* name, const TensorView& tensor, const AppendConfig
   }
 }
 
-void check_q(const AppendConfig& c, const AppendArgs& args, int64_t nnz) {
+void check_q(const AppendConfig& c, Device device, const AppendArgs& args, int64_t nnz) {
   if (c.num_qo_heads == 0) {
     refuse_given("q", args.q, "with num_qo_heads = 0");
     refuse_given("q_out", args.q_out, "with num_qo_heads = 0");
     return;
   }
-  check_tensor("q", args.q, c.dtype, {nnz, c.num_qo_heads, c.head_dim_qk}, kCpu);
-  check_output("q_out", args.q_out, c.dtype, {nnz, c.num_qo_heads, c.head_dim_qk}, kCpu);
+  check_tensor("q", args.q, c.dtype, {nnz, c.num_qo_heads, c.head_dim_qk}, device);
+  check_output("q_out", args.q_out, c.dtype, {nnz, c.num_qo_heads, c.head_dim_qk}, device);
 }
 
 void check_overlap(const AppendArgs& args) {
@@ -134,7 +138,7 @@ void check_angles(const char* name, const TensorView& tensor, int64_t limit) {
   }
 }
 
-void check_rotation(const AppendConfig& c, const AppendArgs& args, int64_t nnz) {
+void check_rotation(const AppendConfig& c, Device device, const AppendArgs& args, int64_t nnz) {
   if (c.rope.mode == RopeMode::none) {
     refuse_given("rope_positions", args.rope_positions, "without a rope");
     refuse_given("cos_sin_cache", args.cos_sin_cache, "without a rope");
@@ -142,42 +146,42 @@ void check_rotation(const AppendConfig& c, const AppendArgs& args, int64_t nnz) 
   }
   int64_t limit = kMaxRopePosition + int64_t{1};
   if (args.cos_sin_cache.given()) {
-    check_tensor("cos_sin_cache", args.cos_sin_cache, DType::f32, {kAnySize, c.rope.dim}, kCpu);
+    check_tensor("cos_sin_cache", args.cos_sin_cache, DType::f32, {kAnySize, c.rope.dim}, device);
     limit = min_of(limit, args.cos_sin_cache.shape[0]);
   }
   if (!args.rope_positions.given()) {
-    if (c.checked) check_angles<int32_t>("positions", args.positions, limit);
+    if (reads(c, device)) check_angles<int32_t>("positions", args.positions, limit);
     return;
   }
   const DType dtype = args.rope_positions.dtype == DType::i64 ? DType::i64 : DType::i32;
-  check_tensor("rope_positions", args.rope_positions, dtype, {nnz}, kCpu);
-  if (!c.checked) return;
+  check_tensor("rope_positions", args.rope_positions, dtype, {nnz}, device);
+  if (!reads(c, device)) return;
   if (dtype == DType::i32) check_angles<int32_t>("rope_positions", args.rope_positions, limit);
   if (dtype == DType::i64) check_angles<int64_t>("rope_positions", args.rope_positions, limit);
 }
 
 }  // namespace
 
-void check_append_args(const AppendConfig& c, const AppendArgs& args) {
-  check_tensor("k", args.k, c.dtype, {kAnySize, c.num_kv_heads, c.head_dim_qk}, kCpu);
+void check_append_args(const AppendConfig& c, Device device, const AppendArgs& args) {
+  check_tensor("k", args.k, c.dtype, {kAnySize, c.num_kv_heads, c.head_dim_qk}, device);
   const int64_t nnz = args.k.shape[0];
-  check_tensor("v", args.v, c.dtype, {nnz, c.num_kv_heads, c.head_dim_vo}, kCpu);
-  check_tensor("batch_indices", args.batch_indices, DType::i32, {nnz}, kCpu);
-  check_tensor("positions", args.positions, DType::i32, {nnz}, kCpu);
-  check_tensor("kv_indptr", args.kv_indptr, DType::i32, {at_least(1)}, kCpu);
-  check_tensor("kv_indices", args.kv_indices, DType::i32, {kAnySize}, kCpu);
-  check_cache("k_cache", args.k_cache, c, c.head_dim_qk, kAnySize);
-  check_cache("v_cache", args.v_cache, c, c.head_dim_vo, args.k_cache.shape[0]);
+  check_tensor("v", args.v, c.dtype, {nnz, c.num_kv_heads, c.head_dim_vo}, device);
+  check_tensor("batch_indices", args.batch_indices, DType::i32, {nnz}, device);
+  check_tensor("positions", args.positions, DType::i32, {nnz}, device);
+  check_tensor("kv_indptr", args.kv_indptr, DType::i32, {at_least(1)}, device);
+  check_tensor("kv_indices", args.kv_indices, DType::i32, {kAnySize}, device);
+  check_cache("k_cache", args.k_cache, c, c.head_dim_qk, kAnySize, device);
+  check_cache("v_cache", args.v_cache, c, c.head_dim_vo, args.k_cache.shape[0], device);
   check_scale("k_scale", args.k_scale);
   check_scale("v_scale", args.v_scale);
-  check_scales("k_scales", args.k_scales, c);
-  check_scales("v_scales", args.v_scales, c);
-  check_q(c, args, nnz);
-  if (c.checked) {
+  check_scales("k_scales", args.k_scales, c, device);
+  check_scales("v_scales", args.v_scales, c, device);
+  check_q(c, device, args, nnz);
+  if (reads(c, device)) {
     check_page_table(args);
     check_slots(c, args, nnz);
   }
-  check_rotation(c, args, nnz);
+  check_rotation(c, device, args, nnz);
   check_overlap(args);  // of tensors that are all known to be sound
 }
 

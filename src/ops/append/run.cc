@@ -55,22 +55,44 @@ Append::Append(const AppendConfig& config, const Target& target) {
   impl_ = std::move(impl);
 }
 
+Append::Append(const AppendConfig& config, const CudaBackend& backend) {
+  auto impl = std::make_shared<detail::AppendImpl>();
+  impl->config = checked_config(config);
+  impl->target = backend.target();
+  impl->turns = make_turns(impl->config.rope);
+  impl->cuda = prepare_append_cuda(impl->config, backend, impl->turns);
+  impl_ = std::move(impl);
+}
+
 const AppendConfig& Append::config() const { return alive("append", impl_).config; }
 
 std::string Append::explain() const {
-  const AppendConfig& c = alive("append", impl_).config;
-  std::string text = to_string(c) + "\n" + explain_row_unit(impl_->spec.unit, impl_->target);
+  const detail::AppendImpl& impl = alive("append", impl_);
+  const AppendConfig& c = impl.config;
+  std::string text =
+      to_string(c) + "\n" +
+      (impl.cuda ? explain_append_cuda(*impl.cuda) : explain_row_unit(impl.spec.unit, impl.target));
   if (c.rope.mode != RopeMode::none) {
     text += "angles: frequencies as 64-bit fractions of a turn, or the caller's cos_sin_cache\n";
   }
-  return text +
-         (c.checked ? "indices: read and checked before the first write\n" : "indices: trusted\n");
+  if (!c.checked) return text + "indices: trusted\n";
+  return text + (impl.cuda ? "indices: checked by the kernel, wrong tokens left out and noted\n"
+                           : "indices: read and checked before the first write\n");
 }
 
 void Append::run(const AppendArgs& args, const Executor& executor) const {
-  check_append_args(alive("append", impl_).config, args);
+  const detail::AppendImpl& impl = alive("append", impl_);
+  check_append_args(impl.config, device_of(impl.target), args);
   if (args.k.shape[0] == 0) return;
-  run_append_cpu(impl_->spec, bind_append(*impl_, args), executor);
+  if (impl.cuda != nullptr) {
+    run_append_cuda(*impl.cuda, impl.config, args, bind_append(impl, args), executor);
+  } else {
+    run_append_cpu(impl.spec, bind_append(impl, args), executor);
+  }
+}
+
+void Append::check(const Executor& executor) const {
+  if (alive("append", impl_).cuda != nullptr) check_append_cuda(*impl_->cuda, executor);
 }
 
 }  // namespace weft

@@ -125,9 +125,12 @@ void AttentionCuda::run(const AttentionPlanImpl& plan, const AttentionArgs& args
   check_cuda_executor(executor);
   if (check_ != nullptr) launch_check(plan, args, executor.stream);
   const AttentionMmaParams p = mma_params(plan.spec, bind_attention(plan, args));
+  // Planner and check write what the kernel reads before it waits for them.
+  const bool overlaps = plan.target.arch >= 90 && !plan.fresh && check_ == nullptr;
   const LaunchShape shape{.num_ctas = plan.spec.schedule.num_workers(),
-                          .overlaps_previous = plan.target.arch >= 90};
+                          .overlaps_previous = overlaps};
   launch(device(), *kernel_, shape, executor.stream, p);
+  plan.fresh = false;
 }
 
 template <class T>

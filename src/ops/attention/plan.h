@@ -102,6 +102,10 @@ struct AttentionPlanImpl {
   char* base = nullptr;
 
   bool planned = false;
+  /// No run since the plan was made. CUDA: that run may not overlap what is ahead of it in the
+  /// stream, since the kernel reads the plan before it waits. Changed by `run`, of which a plan has
+  /// one at a time.
+  mutable bool fresh = false;
   BatchLengths lengths;  // on the target's device, as kv_indices
   const int32_t* kv_indices = nullptr;
   int32_t batch_size = 0;

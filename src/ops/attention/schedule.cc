@@ -31,7 +31,7 @@ void hold_batch(const CheckedBatch& batch, detail::AttentionPlanImpl& plan) {
   plan.nnz_qo = batch.nnz_qo;
   plan.nnz_kv = batch.nnz_kv;
   plan.max_page_id = batch.max_page_id;
-  plan.planned = true;
+  plan.planned = plan.fresh = true;
 }
 
 void schedule_attention(const CheckedBatch& batch, detail::AttentionPlanImpl& plan) {

@@ -33,8 +33,10 @@ void check_supported(const AttentionConfig& c, const Target& t) {
   }
 }
 
-// Rows of a tile: those of a request of the batch's mean query length.
+// Rows of a tile: those of a request of the batch's mean query length. Accumulators of wide heads
+// leave no registers for the addresses of a ring that several warps share.
 int qo_tile(const AttentionConfig& c) {
+  if (c.head_dim_vo > 192) return 16;
   const int64_t group = c.num_qo_heads / c.num_kv_heads;
   const int64_t rows = group * ceil_div(c.max_nnz_qo, c.max_batch_size);
   return rows <= 16 ? 16 : rows <= 32 ? 32 : 64;
@@ -49,9 +51,11 @@ int head_lanes(int num_kv_heads, int num_workers) {
   return 1;
 }
 
-// The CTA size that fits an SM most often, up to twice: 2 x 64 KB in flight hide all latency.
+// As many CTAs on an SM as registers and shared memory hold with a ring of three stages or more.
+// Small heads need more warps, because a block of theirs is half the bytes for the same latency.
 AttentionMmaSpec fitted(AttentionMmaSpec s, const Target& t) {
-  for (const int ctas : {2, 1}) {
+  const bool small = max_of(s.head_dim_qk, s.head_dim_vo) <= 64 && s.row_warps() == 1;
+  for (int ctas = small ? 3 : 2; ctas > 0; --ctas) {
     for (const int stages : {4, 3, 2}) {
       s.ctas_per_sm = ctas;
       s.num_stages = stages;
@@ -105,10 +109,11 @@ AttentionSpec select_attention_cuda(const AttentionConfig& c, const Target& t) {
   s.num_groups = std::max(1, workers / s.head_lanes);
   s.causal = c.mask == MaskMode::causal;
   s.window_left = c.window_left;
-  s.min_blocks = 4;  // a block for each warp
+  s.min_blocks = 2;
+  s.spare_groups = s.num_groups / 16;
   // ns: a block of 16 keys is read at the worker's share of 4.4 TB/s.
   const int block_bytes = s.kv_tile * (c.head_dim_qk + c.head_dim_vo) * size_of(c.dtype_kv);
-  s.cost.fixed = 600;
+  s.cost.fixed = 1500;
   s.cost.per_block = std::max(1, block_bytes * (workers / 8) / 550);
   return spec;
 }

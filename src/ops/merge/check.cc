@@ -8,11 +8,10 @@
 namespace weft {
 namespace {
 
-constexpr Device kCpu{};
-
-void check_outputs(const MergeConfig& c, const TensorView& o, const TensorView& lse, int64_t n) {
-  check_output("o", o, c.dtype_o, {n, c.num_heads, c.head_dim}, kCpu);
-  if (lse.given()) check_output("lse", lse, DType::f32, {n, c.num_heads}, kCpu);
+void check_outputs(const MergeConfig& c, Device device, const TensorView& o, const TensorView& lse,
+                   int64_t n) {
+  check_output("o", o, c.dtype_o, {n, c.num_heads, c.head_dim}, device);
+  if (lse.given()) check_output("lse", lse, DType::f32, {n, c.num_heads}, device);
 }
 
 // `output` may be one of `inputs` itself, and must be apart from the others.
@@ -24,24 +23,24 @@ void check_in_place(const Extent& output, std::initializer_list<Extent> inputs) 
 
 }  // namespace
 
-void check_merge_args(const MergeConfig& c, const MergeArgs& args) {
-  check_tensor("o_in", args.o_in, c.dtype, {kAnySize, kAnySize, c.num_heads, c.head_dim}, kCpu);
+void check_merge_args(const MergeConfig& c, Device device, const MergeArgs& args) {
+  check_tensor("o_in", args.o_in, c.dtype, {kAnySize, kAnySize, c.num_heads, c.head_dim}, device);
   const int64_t n = args.o_in.shape[0], num_states = args.o_in.shape[1];
   check_range("num_states", num_states, 0, 0x7fffffff);
-  check_tensor("lse_in", args.lse_in, DType::f32, {n, num_states, c.num_heads}, kCpu);
-  check_outputs(c, args.o, args.lse, n);
+  check_tensor("lse_in", args.lse_in, DType::f32, {n, num_states, c.num_heads}, device);
+  check_outputs(c, device, args.o, args.lse, n);
   check_apart({extent_of("o", args.o), extent_of("lse", args.lse)},
               {extent_of("o_in", args.o_in), extent_of("lse_in", args.lse_in)});
 }
 
-void check_merge_args(const MergeConfig& c, const MergePairArgs& args) {
-  check_tensor("o_a", args.o_a, c.dtype, {kAnySize, c.num_heads, c.head_dim}, kCpu);
+void check_merge_args(const MergeConfig& c, Device device, const MergePairArgs& args) {
+  check_tensor("o_a", args.o_a, c.dtype, {kAnySize, c.num_heads, c.head_dim}, device);
   const int64_t n = args.o_a.shape[0];
-  check_tensor("lse_a", args.lse_a, DType::f32, {n, c.num_heads}, kCpu);
-  check_tensor("o_b", args.o_b, c.dtype, {n, c.num_heads, c.head_dim}, kCpu);
-  check_tensor("lse_b", args.lse_b, DType::f32, {n, c.num_heads}, kCpu);
-  if (args.mask.given()) check_tensor("mask", args.mask, DType::u8, {n}, kCpu);
-  check_outputs(c, args.o, args.lse, n);
+  check_tensor("lse_a", args.lse_a, DType::f32, {n, c.num_heads}, device);
+  check_tensor("o_b", args.o_b, c.dtype, {n, c.num_heads, c.head_dim}, device);
+  check_tensor("lse_b", args.lse_b, DType::f32, {n, c.num_heads}, device);
+  if (args.mask.given()) check_tensor("mask", args.mask, DType::u8, {n}, device);
+  check_outputs(c, device, args.o, args.lse, n);
   const Extent o_a = extent_of("o_a", args.o_a), o_b = extent_of("o_b", args.o_b);
   const Extent lse_a = extent_of("lse_a", args.lse_a), lse_b = extent_of("lse_b", args.lse_b);
   const Extent o = extent_of("o", args.o), lse = extent_of("lse", args.lse);

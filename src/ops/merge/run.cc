@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The public Merge: check, bind, hand over. Nothing is decided here.
+#include <algorithm>
+#include <initializer_list>
+
 #include "src/base/check.h"
 #include "src/cpu/rows.h"
+#include "src/cuda/rows.h"
 #include "src/ops/merge/rooms.h"
 
 namespace weft {
@@ -16,7 +20,7 @@ void bind_outputs(const TensorView& o, const TensorView& lse, MergeParams& p) {
   p.lse_stride_row = lse.strides[0];
 }
 
-MergeParams bind_merge(const MergeSpec& spec, const MergeArgs& args) {
+MergeParams bind_merge(const MergeConfig& config, const MergeArgs& args) {
   const TensorView &o = args.o_in, &lse = args.lse_in;
   MergeParams p{};
   p.n = o.shape[0];
@@ -27,7 +31,7 @@ MergeParams bind_merge(const MergeSpec& spec, const MergeArgs& args) {
   p.o_first_stride_row = o.strides[0], p.o_first_stride_head = o.strides[2];
   p.lse_first_stride_row = lse.strides[0];
   if (p.num_states == 1) return p;
-  p.o_rest = static_cast<const char*>(o.data) + o.strides[1] * size_of(spec.dtype);
+  p.o_rest = static_cast<const char*>(o.data) + o.strides[1] * size_of(config.dtype);
   p.o_rest_stride_row = o.strides[0], p.o_rest_stride_head = o.strides[2];
   p.o_rest_stride_state = o.strides[1];
   p.lse_rest = p.lse_first + lse.strides[1];
@@ -50,6 +54,12 @@ MergeParams bind_merge(const MergePairArgs& args) {
   return p;
 }
 
+// Whether every row takes accesses of `vec` elements.
+bool all_fit(std::initializer_list<const TensorView*> tensors, int vec) {
+  return std::all_of(tensors.begin(), tensors.end(),
+                     [&](const TensorView* t) { return fits_vectors(*t, vec); });
+}
+
 }  // namespace
 
 Merge::Merge(const MergeConfig& config, const Target& target) {
@@ -60,24 +70,42 @@ Merge::Merge(const MergeConfig& config, const Target& target) {
   impl_ = std::move(impl);
 }
 
+Merge::Merge(const MergeConfig& config, const CudaBackend& backend) {
+  auto impl = std::make_shared<detail::MergeImpl>();
+  impl->config = checked_config(config);
+  impl->target = backend.target();
+  impl->cuda = prepare_merge_cuda(impl->config, backend);
+  impl_ = std::move(impl);
+}
+
 const MergeConfig& Merge::config() const { return alive("merge", impl_).config; }
 
 std::string Merge::explain() const {
   const auto& impl = alive("merge", impl_);
-  return to_string(impl.config) + "\n" + explain_row_unit(impl.spec.unit, impl.target) +
+  return to_string(impl.config) + "\n" +
+         (impl.cuda ? explain_merge_cuda(*impl.cuda)
+                    : explain_row_unit(impl.spec.unit, impl.target)) +
          "order: states ascending, whatever the number of threads\n";
 }
 
 void Merge::run(const MergeArgs& args, const Executor& executor) const {
-  check_merge_args(alive("merge", impl_).config, args);
+  const detail::MergeImpl& impl = alive("merge", impl_);
+  check_merge_args(impl.config, device_of(impl.target), args);
   if (args.o_in.shape[0] == 0) return;
-  run_merge_cpu(impl_->spec, bind_merge(impl_->spec, args), executor);
+  if (impl.cuda == nullptr) {
+    return run_merge_cpu(impl.spec, bind_merge(impl.config, args), executor);
+  }
+  run_merge_cuda(*impl.cuda, impl.config, bind_merge(impl.config, args),
+                 all_fit({&args.o_in, &args.o}, merge_vec(*impl.cuda)), executor);
 }
 
 void Merge::run(const MergePairArgs& args, const Executor& executor) const {
-  check_merge_args(alive("merge", impl_).config, args);
+  const detail::MergeImpl& impl = alive("merge", impl_);
+  check_merge_args(impl.config, device_of(impl.target), args);
   if (args.o_a.shape[0] == 0) return;
-  run_merge_cpu(impl_->spec, bind_merge(args), executor);
+  if (impl.cuda == nullptr) return run_merge_cpu(impl.spec, bind_merge(args), executor);
+  run_merge_cuda(*impl.cuda, impl.config, bind_merge(args),
+                 all_fit({&args.o_a, &args.o_b, &args.o}, merge_vec(*impl.cuda)), executor);
 }
 
 }  // namespace weft

@@ -9,8 +9,6 @@
 namespace weft {
 namespace {
 
-constexpr Device kCpu{};
-
 std::string element(const char* name, int64_t i) {
   return std::string(name) + "[" + std::to_string(i) + "]";
 }
@@ -63,13 +61,16 @@ void check_offsets(const TensorView& tensor, const TensorView& indptr_tensor, in
   }
 }
 
-void check_where(const RopeConfig& config, const RopeArgs& args, int64_t nnz, int64_t limit) {
+// Contents are read where the host can.
+void check_where(const RopeConfig& config, Device device, const RopeArgs& args, int64_t limit) {
+  const int64_t nnz = args.q.shape[0];
+  const bool reads = device.type == DeviceType::cpu;
   if (args.positions.given()) {
     refuse_given("indptr", args.indptr, "beside positions");
     refuse_given("offsets", args.offsets, "beside positions");
     const DType dtype = args.positions.dtype == DType::i64 ? DType::i64 : DType::i32;
-    check_tensor("positions", args.positions, dtype, {nnz}, kCpu);
-    if (!config.checked) return;
+    check_tensor("positions", args.positions, dtype, {nnz}, device);
+    if (!reads || !config.checked) return;
     if (dtype == DType::i32) check_positions<int32_t>(args.positions, limit);
     if (dtype == DType::i64) check_positions<int64_t>(args.positions, limit);
     return;
@@ -77,21 +78,28 @@ void check_where(const RopeConfig& config, const RopeArgs& args, int64_t nnz, in
   if (!args.indptr.given()) {
     fail(ErrorKind::invalid_argument, "positions", "positions, or indptr with offsets", "nothing");
   }
-  check_tensor("indptr", args.indptr, DType::i32, {at_least(1)}, kCpu);
-  check_tensor("offsets", args.offsets, DType::i32, {args.indptr.shape[0] - 1}, kCpu);
+  check_tensor("indptr", args.indptr, DType::i32, {at_least(1)}, device);
+  check_tensor("offsets", args.offsets, DType::i32, {args.indptr.shape[0] - 1}, device);
+  if (!reads) return;
   check_indptr(args.indptr, nnz);
   if (config.checked) check_offsets(args.offsets, args.indptr, limit);
 }
 
-void check_side(const char* in_name, const TensorView& in, const char* out_name,
-                const TensorView& out, const RopeConfig& config, int64_t nnz, int heads) {
-  if (heads == 0) {
-    refuse_given(in_name, in, "with num_kv_heads = 0");
-    refuse_given(out_name, out, "with num_kv_heads = 0");
+// An input and its output, which have one shape.
+struct Side {
+  const char *name, *out_name;
+  const TensorView &in, &out;
+  int heads;
+};
+
+void check_side(const RopeConfig& config, Device device, int64_t nnz, const Side& side) {
+  if (side.heads == 0) {
+    refuse_given(side.name, side.in, "with num_kv_heads = 0");
+    refuse_given(side.out_name, side.out, "with num_kv_heads = 0");
     return;
   }
-  check_tensor(in_name, in, config.dtype, {nnz, heads, config.head_dim}, kCpu);
-  check_output(out_name, out, config.dtype, {nnz, heads, config.head_dim}, kCpu);
+  check_tensor(side.name, side.in, config.dtype, {nnz, side.heads, config.head_dim}, device);
+  check_output(side.out_name, side.out, config.dtype, {nnz, side.heads, config.head_dim}, device);
 }
 
 void check_overlap(const RopeArgs& args) {
@@ -110,18 +118,18 @@ void check_overlap(const RopeArgs& args) {
 
 }  // namespace
 
-void check_rope_args(const RopeConfig& config, const RopeArgs& args) {
-  check_tensor("q", args.q, config.dtype, {kAnySize, config.num_qo_heads, config.head_dim}, kCpu);
+void check_rope_args(const RopeConfig& config, Device device, const RopeArgs& args) {
+  check_tensor("q", args.q, config.dtype, {kAnySize, config.num_qo_heads, config.head_dim}, device);
   const int64_t nnz = args.q.shape[0];
-  check_side("q", args.q, "q_out", args.q_out, config, nnz, config.num_qo_heads);
-  check_side("k", args.k, "k_out", args.k_out, config, nnz, config.num_kv_heads);
+  check_side(config, device, nnz, {"q", "q_out", args.q, args.q_out, config.num_qo_heads});
+  check_side(config, device, nnz, {"k", "k_out", args.k, args.k_out, config.num_kv_heads});
   int64_t limit = kMaxRopePosition + int64_t{1};
   if (args.cos_sin_cache.given()) {
     check_tensor("cos_sin_cache", args.cos_sin_cache, DType::f32, {kAnySize, config.rope.dim},
-                 kCpu);
+                 device);
     limit = min_of(limit, args.cos_sin_cache.shape[0]);
   }
-  check_where(config, args, nnz, limit);
+  check_where(config, device, args, limit);
   check_overlap(args);
 }
 

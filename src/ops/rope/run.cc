@@ -41,18 +41,38 @@ RopeOp::RopeOp(const RopeConfig& config, const Target& target) {
   impl_ = std::move(impl);
 }
 
+RopeOp::RopeOp(const RopeConfig& config, const CudaBackend& backend) {
+  auto impl = std::make_shared<detail::RopeImpl>();
+  impl->config = checked_config(config);
+  impl->target = backend.target();
+  impl->turns = make_turns(impl->config.rope);
+  impl->cuda = prepare_rope_cuda(impl->config, backend, impl->turns);
+  impl_ = std::move(impl);
+}
+
 const RopeConfig& RopeOp::config() const { return alive("rope", impl_).config; }
 
 std::string RopeOp::explain() const {
   const auto& impl = alive("rope", impl_);
-  return to_string(impl.config) + "\n" + explain_row_unit(impl.spec.unit, impl.target) +
+  return to_string(impl.config) + "\n" +
+         (impl.cuda ? explain_rope_cuda(*impl.cuda)
+                    : explain_row_unit(impl.spec.unit, impl.target)) +
          "angles: frequencies as 64-bit fractions of a turn, or the caller's cos_sin_cache\n";
 }
 
 void RopeOp::run(const RopeArgs& args, const Executor& executor) const {
-  check_rope_args(alive("rope", impl_).config, args);
+  const detail::RopeImpl& impl = alive("rope", impl_);
+  check_rope_args(impl.config, device_of(impl.target), args);
   if (args.q.shape[0] == 0) return;
-  run_rope_cpu(impl_->spec, bind_rope(*impl_, args), executor);
+  if (impl.cuda != nullptr) {
+    run_rope_cuda(*impl.cuda, impl.config, args, bind_rope(impl, args), executor);
+  } else {
+    run_rope_cpu(impl.spec, bind_rope(impl, args), executor);
+  }
+}
+
+void RopeOp::check(const Executor& executor) const {
+  if (alive("rope", impl_).cuda != nullptr) check_rope_cuda(*impl_->cuda, executor);
 }
 
 }  // namespace weft

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// append_tokens: writes k and v of new tokens into their pages, rotating k and q on the way, a warp
+// for some heads of one token. Bound by memory: data is asked for before the page is looked up, so
+// that the three dependent loads of a look-up hide behind it.
+#pragma once
+
+#include "kernels/append/params.h"
+#include "kernels/append/smem.h"
+#include "kernels/core/fault.h"
+#include "kernels/ptx/griddep.cuh"
+#include "kernels/tile/head_rows.cuh"
+
+namespace weft {
+namespace append_kernel {
+
+__device__ __forceinline__ void note_fault(const AppendParams& p, RowFault fault, int64_t index) {
+  atomicMin(reinterpret_cast<unsigned long long*>(p.fault), fault_word(fault, index));
+}
+
+/// Heads of one tensor of a token. `out` is known once the token's page is.
+struct Heads {
+  const char* from;
+  char* to;
+  int64_t in_stride, out_stride;  // bytes
+  float all_scale;
+  const float* head_scales;  // divide, or null
+  uint64_t* fault;           // null: scales are trusted
+
+  __device__ __forceinline__ const char* in(int32_t h) const { return from + h * in_stride; }
+  __device__ __forceinline__ char* out(int32_t h) const { return to + h * out_stride; }
+  __device__ __forceinline__ float scale(int32_t h) const {
+    return head_scales == nullptr ? all_scale : all_scale / head_scales[h];
+  }
+  /// False for a head whose scale is no positive finite number.
+  __device__ __forceinline__ bool writes(int32_t h) const {
+    if (fault == nullptr || head_scales == nullptr) return true;
+    const float s = head_scales[h];
+    return s > 0.0f && s <= 3.402823466e38f;
+  }
+};
+
+/// What a token's indices say, once they are read.
+struct TokenPlace {
+  AppendSlot slot;
+  int64_t angle_position;
+  bool right;
+};
+
+__device__ __forceinline__ TokenPlace wrong(const AppendParams& p, RowFault fault, int64_t token) {
+  if (threadIdx.x % 32 == 0) note_fault(p, fault, token);
+  return {{0, 0}, 0, false};
+}
+
+/// Reads each index once, and nothing out of bounds unless indices are trusted.
+template <bool rotates>
+__device__ __forceinline__ TokenPlace place_of(const AppendParams& p, int64_t token) {
+  const bool trusted = p.fault == nullptr;
+  const int32_t request = p.batch_indices[token], position = p.positions[token];
+  const int64_t angle = rotates ? append_rope_position(p, token) : 0;
+  if (!trusted && (request < 0 || request >= p.batch_size)) {
+    return wrong(p, RowFault::batch_indices, token);
+  }
+  const int32_t begin = p.kv_indptr[request];
+  const int32_t page = static_cast<int32_t>(uint32_t(position) / uint32_t(p.page_size));
+  if (!trusted) {
+    const int32_t end = p.kv_indptr[request + 1];
+    if (begin < 0 || end < begin || end > p.num_indices) {
+      return wrong(p, RowFault::kv_indptr, token);
+    }
+    if (position < 0 || page >= end - begin) return wrong(p, RowFault::positions, token);
+  }
+  const int32_t id = p.kv_indices[int64_t{begin} + page];
+  if (!trusted && (id < 0 || id >= p.num_pages)) return wrong(p, RowFault::kv_indices, token);
+  if (rotates && !trusted && (angle < 0 || angle >= p.max_position)) {
+    const bool own = p.rope_positions_i32 != nullptr || p.rope_positions_i64 != nullptr;
+    return wrong(p, own ? RowFault::rope_positions : RowFault::positions, token);
+  }
+  return {{id, position - page * p.page_size}, angle, true};
+}
+
+/// Scales that are no positive finite numbers, noted once a run.
+__device__ __forceinline__ void check_scales(const AppendParams& p, const Heads& heads,
+                                             RowFault fault) {
+  if (heads.fault == nullptr || heads.head_scales == nullptr) return;
+  for (int32_t h = static_cast<int32_t>(threadIdx.x); h < p.num_kv_heads; h += blockDim.x) {
+    if (!heads.writes(h)) note_fault(p, fault, h);
+  }
+}
+
+}  // namespace append_kernel
+
+/// REQUIRES: spec.num_threads threads a CTA, a warp for each chunk of each token.
+template <AppendWarpSpec spec>
+__device__ __forceinline__ void append_tokens(const AppendParams& p) {
+  using namespace append_kernel;
+  constexpr HeadRowSpec kKeys = spec.key_rows(), kQueries = spec.query_rows();
+  constexpr HeadRowSpec kValues = spec.value_rows();
+  constexpr int64_t kIn = size_of(spec.dtype), kOut = size_of(spec.dtype_kv);
+  griddep_launch_dependents();
+  const uint32_t warp = blockIdx.x * (spec.num_threads / 32) + threadIdx.x / 32;
+  const int64_t token = warp >> p.chunk_shift;
+  const int32_t chunk = static_cast<int32_t>(warp & ((1u << p.chunk_shift) - 1));
+  const int32_t begin = chunk * p.chunk_heads, end = begin + p.chunk_heads;
+  // The part of the chunk that lies in heads [from, from + n) of the token, counted from 0.
+  const auto part = [&](int32_t from, int32_t n) {
+    return HeadRange{max_of(begin - from, 0), min_of(end - from, n)};
+  };
+  Heads keys{static_cast<const char*>(p.k) + token * p.k_stride_token * kIn,
+             nullptr,
+             p.k_stride_head * kIn,
+             p.k_cache_stride_head * kOut,
+             p.k_scale,
+             p.k_scales,
+             p.fault};
+  Heads values{static_cast<const char*>(p.v) + token * p.v_stride_token * kIn,
+               nullptr,
+               p.v_stride_head * kIn,
+               p.v_cache_stride_head * kOut,
+               p.v_scale,
+               p.v_scales,
+               p.fault};
+  griddep_wait();
+  if (blockIdx.x == 0) {
+    check_scales(p, keys, RowFault::k_scales);
+    check_scales(p, values, RowFault::v_scales);
+  }
+  if (token >= p.nnz) return;
+
+  bool known = false;
+  TokenPlace place{};
+  const auto find_place = [&] {
+    if (known) return place.right;
+    known = true;
+    place = place_of<(spec.rotated_dim > 0)>(p, token);
+    const AppendSlot slot = place.slot;
+    keys.to = static_cast<char*>(p.k_cache) +
+              (slot.page * p.k_cache_stride_page + slot.row * p.k_cache_stride_token) * kOut;
+    values.to = static_cast<char*>(p.v_cache) +
+                (slot.page * p.v_cache_stride_page + slot.row * p.v_cache_stride_token) * kOut;
+    return place.right;
+  };
+
+  const AngleSource source{p.turns, p.cos_sin_cache, p.cache_stride};
+#pragma unroll 1  // a long head takes many: one is compiled
+  for (int32_t pass = 0; pass < kKeys.passes(); ++pass) {
+    const LaneUnit unit = lane_unit<kKeys>(pass, true);
+    LaneAngles<spec.vec> angles;
+    bool turned = false;
+    const auto ready = [&] {
+      if (!find_place()) return false;
+      if (spec.rotated_dim > 0 && !turned) {
+        load_angles<kKeys>(source, unit, place.angle_position, angles);
+      }
+      turned = true;
+      return true;
+    };
+    write_heads<kKeys>(keys, part(0, p.num_kv_heads), unit, angles, ready);
+    if constexpr (spec.has_q) {
+      const Heads queries{static_cast<const char*>(p.q) + token * p.q_stride_token * kIn,
+                          static_cast<char*>(p.q_out) + token * p.q_out_stride_token * kIn,
+                          p.q_stride_head * kIn,
+                          p.q_out_stride_head * kIn,
+                          1.0f,
+                          nullptr,
+                          nullptr};
+      const LaneUnit query = lane_unit<kQueries>(pass, p.copies_rest);
+      write_heads<kQueries>(queries, part(p.num_kv_heads, p.num_qo_heads), query, angles, ready);
+    }
+  }
+#pragma unroll 1
+  for (int32_t pass = 0; pass < kValues.passes(); ++pass) {
+    const LaneAngles<spec.vec> none{};
+    write_heads<kValues>(values, part(p.num_kv_heads + p.num_qo_heads, p.num_kv_heads),
+                         lane_unit<kValues>(pass, true), none, find_place);
+  }
+}
+
+}  // namespace weft

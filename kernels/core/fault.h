@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// RowFault: what a row-wise kernel found wrong with an index it read on the device, and the one
+// word in which the first of them is kept. Written by rope and append kernels in checked mode, read
+// by src/cuda/row_state.
+#pragma once
+
+#include "kernels/core/base.h"
+
+namespace weft {
+
+/// The argument that is wrong.
+enum class RowFault : uint8_t {
+  positions = 1,
+  indptr,
+  offsets,
+  batch_indices,
+  kv_indptr,
+  kv_indices,
+  rope_positions,
+  k_scales,
+  v_scales,
+};
+
+/// The word while nothing was wrong. A fault word is smaller the earlier its token.
+inline constexpr uint64_t kNoFault = ~uint64_t{0};
+
+/// `index` of the token, or of the head for scales.
+WEFT_HD constexpr uint64_t fault_word(RowFault fault, int64_t index) {
+  return uint64_t(index) << 8 | uint64_t(fault);
+}
+
+WEFT_HD constexpr const char* name_of(RowFault fault) {
+  switch (fault) {
+    case RowFault::positions:
+      return "positions";
+    case RowFault::indptr:
+      return "indptr";
+    case RowFault::offsets:
+      return "offsets";
+    case RowFault::batch_indices:
+      return "batch_indices";
+    case RowFault::kv_indptr:
+      return "kv_indptr";
+    case RowFault::kv_indices:
+      return "kv_indices";
+    case RowFault::rope_positions:
+      return "rope_positions";
+    case RowFault::k_scales:
+      return "k_scales";
+    case RowFault::v_scales:
+      return "v_scales";
+  }
+  return "invalid";
+}
+
+}  // namespace weft

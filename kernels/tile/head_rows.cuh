@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// The heads of one token by one warp: read, rotated, scaled, converted, written elsewhere or in
+// place. The body of rope and append; knows no page and no position's origin.
+//
+// A head is dealt to lanes in units of two vectors of `vec` elements that lie half the rotated part
+// apart, so that a lane has both halves of its neox pairs, keeps the same cosines for every head,
+// and a warp reads whole 128-byte lines. What does not rotate is dealt the same way behind.
+#pragma once
+
+#include "kernels/core/rope.h"
+#include "kernels/tile/elements.cuh"
+#include "kernels/tile/head_rows.h"
+
+namespace weft {
+
+/// What a lane does in one pass.
+struct LaneUnit {
+  int32_t head;    // first one; kNoHead for a lane without work
+  int32_t first;   // element of its first vector
+  int32_t second;  // of its second
+  int32_t unit;
+  bool rotated;
+  bool has_second;
+
+  static constexpr int32_t kNoHead = 0x40000000;
+};
+
+/// `copies_rest`: elements that do not rotate are written too.
+template <HeadRowSpec s>
+__device__ __forceinline__ LaneUnit lane_unit(int32_t pass, bool copies_rest) {
+  const int32_t lane = static_cast<int32_t>(threadIdx.x) % 32;
+  const int32_t unit = pass * 32 + lane % s.lanes();
+  const int32_t rest = unit - s.rotated_units();
+  LaneUnit u{lane / s.lanes(), 0, 0, unit, rest < 0, true};
+  if (u.rotated) {
+    u.first = s.single_pairs() ? 2 * unit : unit * s.vec;
+    u.second = s.single_pairs() ? 2 * unit + 1 : s.half() + unit * s.vec;
+  } else {
+    u.first = s.rotated_dim + rest * s.vec;
+    u.second = u.first + s.rest_units() * s.vec;
+    u.has_second = u.second < s.head_dim;
+    if (!copies_rest) u.head = LaneUnit::kNoHead;
+  }
+  if (unit >= s.units() || u.head >= s.heads_at_once()) u.head = LaneUnit::kNoHead;
+  return u;
+}
+
+/// Where angles come from.
+struct AngleSource {
+  const uint64_t* turns;  // [dim / 2], kernels/core/rope.h
+  const float* cache;     // [max_position, dim] or null: replaces turns
+  int64_t cache_stride;
+};
+
+/// Cosines and sines of a lane's pairs: of neox, pair i turns element i of both vectors; of
+/// interleaved, the first half of the pairs is the first vector.
+template <int vec>
+struct LaneAngles {
+  CosSin of[vec];
+};
+
+template <int n>
+__device__ __forceinline__ void load_angles(const AngleSource& from, int32_t half, int64_t position,
+                                            int32_t pair, CosSin* angles) {
+  if (from.cache != nullptr) {
+    const float* row = from.cache + position * from.cache_stride + pair;
+    const Raw<4 *n> cosines = load_raw<4 * n>(row), sines = load_raw<4 * n>(row + half);
+#pragma unroll
+    for (int i = 0; i < n; ++i) {
+      angles[i] = {__uint_as_float(cosines.word[i]), __uint_as_float(sines.word[i])};
+    }
+    return;
+  }
+  const Raw<8 * n> turns = load_raw<8 * n>(from.turns + pair);
+#pragma unroll
+  for (int i = 0; i < n; ++i) {
+    const uint64_t turn = uint64_t{turns.word[2 * i + 1]} << 32 | turns.word[2 * i];
+    angles[i] = rope_cos_sin(rope_angle(turn, position));
+  }
+}
+
+template <HeadRowSpec s>
+__device__ __forceinline__ void load_angles(const AngleSource& from, const LaneUnit& u,
+                                            int64_t position, LaneAngles<s.vec>& angles) {
+  if (!u.rotated) return;
+  if constexpr (s.mode == RopeMode::interleaved && s.vec > 1) {
+    load_angles<s.vec / 2>(from, s.half(), position, u.first / 2, angles.of);
+    load_angles<s.vec / 2>(from, s.half(), position, u.second / 2, angles.of + s.vec / 2);
+  } else {
+    load_angles<s.vec>(from, s.half(), position, u.unit * s.vec, angles.of);
+  }
+}
+
+template <RopeMode mode, int vec>
+__device__ __forceinline__ void rotate_vectors(float (&a)[vec], float (&b)[vec],
+                                               const LaneAngles<vec>& angles) {
+  if constexpr (mode == RopeMode::interleaved && vec > 1) {
+#pragma unroll
+    for (int i = 0; i < vec / 2; ++i) {
+      rope_rotate(a[2 * i], a[2 * i + 1], angles.of[i]);
+      rope_rotate(b[2 * i], b[2 * i + 1], angles.of[vec / 2 + i]);
+    }
+  } else {
+#pragma unroll
+    for (int i = 0; i < vec; ++i) rope_rotate(a[i], b[i], angles.of[i]);
+  }
+}
+
+template <HeadRowSpec s>
+struct UnitBits {
+  RawOf<s.in, s.vec> first, second;
+};
+
+template <HeadRowSpec s>
+__device__ __forceinline__ UnitBits<s> load_unit(const char* head, const LaneUnit& u) {
+  UnitBits<s> bits{};
+  bits.first = load_raw<s.vec * size_of(s.in)>(head + u.first * size_of(s.in));
+  if (u.has_second) bits.second = load_raw<s.vec * size_of(s.in)>(head + u.second * size_of(s.in));
+  return bits;
+}
+
+template <HeadRowSpec s>
+__device__ __forceinline__ void store_unit(char* head, const LaneUnit& u, const UnitBits<s>& bits,
+                                           float scale, const LaneAngles<s.vec>& angles) {
+  char* const first = head + u.first * size_of(s.out);
+  char* const second = head + u.second * size_of(s.out);
+  if constexpr (s.in == s.out) {
+    // The same type and no scale: the bits themselves, NaN payloads included.
+    if (scale == 1.0f && !u.rotated) {
+      store_raw(first, bits.first);
+      if (u.has_second) store_raw(second, bits.second);
+      return;
+    }
+  }
+  float a[s.vec], b[s.vec];
+  to_f32<s.in, s.vec>(bits.first, a);
+  to_f32<s.in, s.vec>(bits.second, b);
+  if constexpr (s.mode != RopeMode::none) {
+    if (u.rotated) rotate_vectors<s.mode, s.vec>(a, b, angles);
+  }
+#pragma unroll
+  for (int i = 0; i < s.vec; ++i) a[i] *= scale, b[i] *= scale;
+  store_raw(first, from_f32<s.out, s.vec>(a));
+  if (u.has_second) store_raw(second, from_f32<s.out, s.vec>(b));
+}
+
+struct HeadRange {
+  int32_t begin, end;
+};
+
+/// Heads of `range`, which `heads` knows: in(h) and out(h) are addresses, scale(h) multiplies, and
+/// writes(h) says whether it is written at all. `ready` runs once after the first loads are on
+/// their way: it makes the angles, and whatever out() needs; when it returns false nothing is
+/// written.
+template <HeadRowSpec s, class Heads, class Ready>
+__device__ __forceinline__ void write_heads(const Heads& heads, HeadRange range, const LaneUnit& u,
+                                            const LaneAngles<s.vec>& angles, Ready&& ready) {
+  if (range.begin >= range.end) return;
+  constexpr int32_t kStep = s.heads_at_once();
+  int32_t h = range.begin + u.head;
+  UnitBits<s> bits[s.unroll];
+  const auto load = [&] {
+#pragma unroll
+    for (int32_t i = 0; i < s.unroll; ++i) {
+      if (h + i * kStep < range.end) bits[i] = load_unit<s>(heads.in(h + i * kStep), u);
+    }
+  };
+  load();
+  if (!ready()) return;
+  while (h < range.end) {
+#pragma unroll
+    for (int32_t i = 0; i < s.unroll; ++i) {
+      const int32_t head = h + i * kStep;
+      if (head < range.end && heads.writes(head)) {
+        store_unit<s>(heads.out(head), u, bits[i], heads.scale(head), angles);
+      }
+    }
+    h += s.unroll * kStep;
+    load();
+  }
+}
+
+}  // namespace weft

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// append on a GPU: which kernels, and one launch. Angles come from a table made with the operator.
+#include "src/cuda/rows.h"
+#include "src/ops/append/kernel.h"
+#include "src/ops/append/rooms.h"
+
+namespace weft {
+namespace detail {
+
+struct AppendCuda {
+  AppendCuda(const AppendConfig& config, const CudaBackend& cuda, const RopeTurns& turns)
+      : backend(cuda),
+        kernels(cuda.state(), select_append_warp(config)),
+        state(cuda.state().device, {turns.turns, static_cast<size_t>(config.rope.dim / 2)}) {}
+
+  CudaBackend backend;  // first: it outlives what lies on the device
+  RowKernels<AppendWarpSpec> kernels;
+  RowState state;
+};
+
+}  // namespace detail
+
+namespace {
+
+bool all_fit(const AppendArgs& args, int vec) {
+  // The rows of a cos_sin_cache are read in the same pieces as the heads.
+  for (const TensorView* t : {&args.k, &args.v, &args.k_cache, &args.v_cache, &args.q, &args.q_out,
+                              &args.cos_sin_cache}) {
+    if (!fits_vectors(*t, vec)) return false;
+  }
+  return true;
+}
+
+void bind_launch(const detail::AppendCuda& cuda, const AppendConfig& config, const AppendArgs& args,
+                 const RowGrid& grid, AppendParams& p) {
+  p.turns = cuda.state.turns();
+  p.num_kv_heads = config.num_kv_heads;
+  p.num_qo_heads = config.num_qo_heads;
+  p.chunk_heads = grid.chunk_heads;
+  p.chunk_shift = grid.chunk_shift;
+  p.page_size = config.page_size;
+  p.batch_size = static_cast<int32_t>(args.kv_indptr.shape[0] - 1);
+  p.num_indices = args.kv_indices.shape[0];
+  p.num_pages = args.k_cache.shape[0];
+  p.max_position = kMaxRopePosition + int64_t{1};
+  if (args.cos_sin_cache.given()) {
+    p.max_position = min_of(p.max_position, args.cos_sin_cache.shape[0]);
+  }
+  p.fault = config.checked ? cuda.state.fault() : nullptr;
+  p.copies_rest = p.q_out != p.q;
+}
+
+}  // namespace
+
+AppendWarpSpec select_append_warp(const AppendConfig& c) {
+  AppendWarpSpec spec;
+  spec.dtype = c.dtype;
+  spec.dtype_kv = c.dtype_kv;
+  spec.head_dim_qk = c.head_dim_qk;
+  spec.head_dim_vo = c.head_dim_vo;
+  spec.mode = c.rope.mode;
+  spec.rotated_dim = c.rope.mode == RopeMode::none ? 0 : c.rope.dim;
+  spec.has_q = c.num_qo_heads > 0;
+  spec.vec = widest_vector(c.dtype,
+                           {spec.rotated_dim / 2, c.head_dim_qk - spec.rotated_dim, c.head_dim_vo});
+  return spec;
+}
+
+std::shared_ptr<const detail::AppendCuda> prepare_append_cuda(const AppendConfig& config,
+                                                              const CudaBackend& backend,
+                                                              const RopeTurns& turns) {
+  return std::make_shared<const detail::AppendCuda>(config, backend, turns);
+}
+
+void run_append_cuda(const detail::AppendCuda& cuda, const AppendConfig& config,
+                     const AppendArgs& args, AppendParams p, const Executor& executor) {
+  check_cuda_executor(executor);
+  const auto& kernels = cuda.kernels;
+  const bool wide = all_fit(args, kernels.wide_spec.vec);
+  const AppendWarpSpec& spec = wide ? kernels.wide_spec : kernels.narrow_spec;
+  const CudaDevice& device = cuda.backend.state().device;
+  const RowGrid grid =
+      RowGrid::of(p.nnz, 2 * config.num_kv_heads + config.num_qo_heads,
+                  spec.key_rows().heads_at_once(), spec.num_threads, device.target());
+  bind_launch(cuda, config, args, grid, p);
+  launch(device, wide ? *kernels.wide : *kernels.narrow,
+         LaunchShape{.num_ctas = grid.num_ctas, .overlaps_previous = device.target().arch >= 90},
+         executor.stream, p);
+}
+
+void check_append_cuda(const detail::AppendCuda& cuda, const Executor& executor) {
+  cuda.state.throw_fault(executor.stream);
+}
+
+std::string explain_append_cuda(const detail::AppendCuda& cuda) {
+  return explain_rows("a warp a token", cuda.kernels.wide_spec.vec, cuda.kernels.wide_spec.dtype,
+                      cuda.backend.device_name());
+}
+
+}  // namespace weft

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// merge on a GPU: which kernels, and one launch.
+#include "src/cuda/rows.h"
+#include "src/ops/merge/kernel.h"
+#include "src/ops/merge/rooms.h"
+
+namespace weft {
+namespace detail {
+
+struct MergeCuda {
+  MergeCuda(const MergeConfig& config, const CudaBackend& cuda)
+      : backend(cuda), kernels(cuda.state(), select_merge_warp(config)) {}
+
+  CudaBackend backend;  // first: it outlives the kernels
+  RowKernels<MergeWarpSpec> kernels;
+};
+
+}  // namespace detail
+
+namespace {
+
+constexpr float kLog2E = 1.44269504088896340736f;
+// Bytes of states that a lane has in flight: more would leave an SM fewer warps.
+constexpr int kBytesInFlight = 64;
+
+}  // namespace
+
+MergeWarpSpec select_merge_warp(const MergeConfig& c) {
+  MergeWarpSpec spec;
+  spec.dtype = c.dtype;
+  spec.dtype_o = c.dtype_o;
+  spec.head_dim = c.head_dim;
+  spec.vec = widest_vector(c.dtype, {c.head_dim});
+  const int bytes = spec.vectors() * spec.vec * size_of(c.dtype);
+  spec.unroll = clamp_to(kBytesInFlight / bytes, 1, 4);
+  return spec;
+}
+
+std::shared_ptr<const detail::MergeCuda> prepare_merge_cuda(const MergeConfig& config,
+                                                            const CudaBackend& backend) {
+  return std::make_shared<const detail::MergeCuda>(config, backend);
+}
+
+int merge_vec(const detail::MergeCuda& cuda) { return cuda.kernels.wide_spec.vec; }
+
+void run_merge_cuda(const detail::MergeCuda& cuda, const MergeConfig& config, MergeParams p,
+                    bool wide, const Executor& executor) {
+  check_cuda_executor(executor);
+  const auto& kernels = cuda.kernels;
+  const MergeWarpSpec& spec = wide ? kernels.wide_spec : kernels.narrow_spec;
+  const CudaDevice& device = cuda.backend.state().device;
+  int64_t items = 0;
+  if (__builtin_mul_overflow(p.n, config.num_heads, &items) || items > 0x7fffffff) {
+    fail(ErrorKind::out_of_limits, "n", "n * num_heads < 2^31", std::to_string(p.n));
+  }
+  p.num_heads = config.num_heads;
+  p.to_base2 = config.lse_base2 ? 1.0f : kLog2E;
+  const int64_t ctas = ceil_div<int64_t>(items, spec.num_threads / spec.lanes());
+  launch(device, wide ? *kernels.wide : *kernels.narrow,
+         LaunchShape{.num_ctas = static_cast<int>(ctas),
+                     .overlaps_previous = device.target().arch >= 90},
+         executor.stream, p);
+}
+
+std::string explain_merge_cuda(const detail::MergeCuda& cuda) {
+  const MergeWarpSpec& spec = cuda.kernels.wide_spec;
+  return explain_rows("some lanes a head", spec.vec, spec.dtype, cuda.backend.device_name());
+}
+
+}  // namespace weft

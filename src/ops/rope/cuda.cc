@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// rope on a GPU: which kernels, and one launch. Angles come from a table made with the operator.
+#include "src/cuda/rows.h"
+#include "src/ops/rope/kernel.h"
+#include "src/ops/rope/rooms.h"
+
+namespace weft {
+namespace detail {
+
+struct RopeCuda {
+  RopeCuda(const RopeConfig& config, const CudaBackend& cuda, const RopeTurns& turns)
+      : backend(cuda),
+        kernels(cuda.state(), select_rope_warp(config)),
+        state(cuda.state().device, {turns.turns, static_cast<size_t>(config.rope.dim / 2)}) {}
+
+  CudaBackend backend;  // first: it outlives what lies on the device
+  RowKernels<RopeWarpSpec> kernels;
+  RowState state;
+};
+
+}  // namespace detail
+
+RopeWarpSpec select_rope_warp(const RopeConfig& c) {
+  RopeWarpSpec spec;
+  spec.dtype = c.dtype;
+  spec.head_dim = c.head_dim;
+  spec.rotated_dim = c.rope.dim;
+  spec.mode = c.rope.mode;
+  spec.vec = widest_vector(c.dtype, {c.rope.dim / 2, c.head_dim - c.rope.dim});
+  return spec;
+}
+
+std::shared_ptr<const detail::RopeCuda> prepare_rope_cuda(const RopeConfig& config,
+                                                          const CudaBackend& backend,
+                                                          const RopeTurns& turns) {
+  return std::make_shared<const detail::RopeCuda>(config, backend, turns);
+}
+
+void run_rope_cuda(const detail::RopeCuda& cuda, const RopeConfig& config, const RopeArgs& args,
+                   RopeParams p, const Executor& executor) {
+  check_cuda_executor(executor);
+  const auto& kernels = cuda.kernels;
+  const int vec = kernels.wide_spec.vec;
+  // The rows of a cos_sin_cache are read in the same pieces as the heads.
+  const bool wide = fits_vectors(args.q, vec) && fits_vectors(args.k, vec) &&
+                    fits_vectors(args.q_out, vec) && fits_vectors(args.k_out, vec) &&
+                    fits_vectors(args.cos_sin_cache, vec);
+  const RopeWarpSpec& spec = wide ? kernels.wide_spec : kernels.narrow_spec;
+  const CudaDevice& device = cuda.backend.state().device;
+  const RowGrid grid = RowGrid::of(p.nnz, config.num_qo_heads + config.num_kv_heads,
+                                   spec.rows().heads_at_once(), spec.num_threads, device.target());
+  p.turns = cuda.state.turns();
+  p.num_qo_heads = config.num_qo_heads;
+  p.num_kv_heads = config.num_kv_heads;
+  p.chunk_heads = grid.chunk_heads;
+  p.chunk_shift = grid.chunk_shift;
+  p.max_position = kMaxRopePosition + int64_t{1};
+  if (args.cos_sin_cache.given()) {
+    p.max_position = min_of(p.max_position, args.cos_sin_cache.shape[0]);
+  }
+  p.fault = config.checked ? cuda.state.fault() : nullptr;
+  p.copies_rest = p.q_out != p.q || p.k_out != p.k;
+  launch(device, wide ? *kernels.wide : *kernels.narrow,
+         LaunchShape{.num_ctas = grid.num_ctas, .overlaps_previous = device.target().arch >= 90},
+         executor.stream, p);
+}
+
+void check_rope_cuda(const detail::RopeCuda& cuda, const Executor& executor) {
+  cuda.state.throw_fault(executor.stream);
+}
+
+std::string explain_rope_cuda(const detail::RopeCuda& cuda) {
+  return explain_rows("a warp a token", cuda.kernels.wide_spec.vec, cuda.kernels.wide_spec.dtype,
+                      cuda.backend.device_name());
+}
+
+}  // namespace weft
