@@ -81,7 +81,7 @@ const KernelImage& KernelStore::build_once(Node& node) {
   bool waited = false;
   for (; node.state == State::building; waited = true) changed_.wait(lock);
   if (node.state == State::done) return node.image;
-  if (node.state == State::failed && waited) throw Error(*node.error);
+  if (node.state == State::failed && waited) throw Error(node.error_kind, node.error_text);
   node.state = State::building;
   lock.unlock();
   try {
@@ -91,12 +91,11 @@ const KernelImage& KernelStore::build_once(Node& node) {
   } catch (const std::exception& failure) {
     const auto* error = dynamic_cast<const Error*>(&failure);
     if (!lock.owns_lock()) lock.lock();
-    node.error = error != nullptr
-                     ? std::make_unique<const Error>(*error)
-                     : std::make_unique<const Error>(ErrorKind::out_of_memory, failure.what());
+    node.error_kind = error != nullptr ? error->kind() : ErrorKind::out_of_memory;
+    node.error_text = failure.what();
     node.state = State::failed;
     changed_.notify_all();
-    throw Error(*node.error);
+    throw Error(node.error_kind, node.error_text);
   }
   changed_.notify_all();
   return node.image;

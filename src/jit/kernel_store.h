@@ -22,6 +22,7 @@
 #include "src/jit/disk_cache.h"
 #include "src/jit/nvrtc.h"
 #include "src/jit/source.h"
+#include "weft/error.h"
 #include "weft/jit.h"
 
 namespace weft {
@@ -78,7 +79,9 @@ class KernelStore {
     Node* next = nullptr;
     std::atomic<State> state{State::empty};
     KernelImage image;                   // once done
-    std::unique_ptr<const Error> error;  // once failed; guarded by mutex_
+    // Once failed; guarded by mutex_. Not an Error: copies of one share their text.
+    ErrorKind error_kind = ErrorKind::internal;
+    std::string error_text;
   };
 
   template <class Spec>
