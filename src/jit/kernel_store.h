@@ -78,7 +78,7 @@ class KernelStore {
     int arch = 0;
     Node* next = nullptr;
     std::atomic<State> state{State::empty};
-    KernelImage image;                   // once done
+    KernelImage image;  // once done
     // Once failed; guarded by mutex_. Not an Error: copies of one share their text.
     ErrorKind error_kind = ErrorKind::internal;
     std::string error_text;
