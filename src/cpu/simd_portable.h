@@ -40,6 +40,7 @@ inline Vec load_words(const void* p) {
   return x;
 }
 inline Vec load_words_first(const void* p, int) { return load_words(p); }
+inline void store_words(void* p, Vec x) { memcpy(p, &x, sizeof(x)); }
 inline Vec splat_word(const void* p) {
   float word;
   memcpy(&word, p, sizeof(word));
@@ -123,6 +124,38 @@ inline Vec widen_e4m3(const void* p, int) {
   uint8_t b[4];
   memcpy(b, p, sizeof(b));
   return Vec{float_of_e4m3(b[0]), float_of_e4m3(b[1]), float_of_e4m3(b[2]), float_of_e4m3(b[3])};
+}
+
+// 2 * kWidth elements, the even ones in x[0] and the odd ones in x[1]. Rows end in whole ones.
+template <bool>
+inline void split_bf16(const void* p, int, Vec (&x)[2]) {
+  const IntVec w = bits_as<IntVec>(load_words(p));
+  x[0] = bits_as<Vec>(w << 16);
+  x[1] = bits_as<Vec>(w & -0x10000);
+}
+template <bool>
+inline void split_e5m2(const void* p, int, Vec (&x)[2]) {
+  uint8_t b[8];
+  memcpy(b, p, sizeof(b));
+  x[0] = Vec{float_of_f16(b[0] << 8), float_of_f16(b[2] << 8), float_of_f16(b[4] << 8),
+             float_of_f16(b[6] << 8)};
+  x[1] = Vec{float_of_f16(b[1] << 8), float_of_f16(b[3] << 8), float_of_f16(b[5] << 8),
+             float_of_f16(b[7] << 8)};
+}
+// Times 2^-8, as the other units have it.
+template <bool>
+inline void split_e4m3(const void* p, int, Vec (&x)[2]) {
+  uint8_t b[8];
+  memcpy(b, p, sizeof(b));
+  x[0] = Vec{float_of_e4m3(b[0]), float_of_e4m3(b[2]), float_of_e4m3(b[4]), float_of_e4m3(b[6])};
+  x[1] = Vec{float_of_e4m3(b[1]), float_of_e4m3(b[3]), float_of_e4m3(b[5]), float_of_e4m3(b[7])};
+  x[0] *= 0x1p-8f;
+  x[1] *= 0x1p-8f;
+}
+/// Even and odd elements side by side again.
+inline void join(Vec even, Vec odd, Vec (&x)[2]) {
+  x[0] = Vec{even[0], odd[0], even[1], odd[1]};
+  x[1] = Vec{even[2], odd[2], even[3], odd[3]};
 }
 
 // Round to nearest even; NaN stays NaN.

@@ -16,8 +16,8 @@ namespace {
 constexpr int kTileRows = 16;
 constexpr int kTileWords = 16;  // of a row: 64 bytes
 
-/// Gives C and A tiles `rows` rows. About 200 cycles: for the ends of a run and of a row range.
-inline void configure_tiles(int rows) {
+/// Seven tiles of 16 rows of 64 bytes.
+inline void configure_tiles() {
   struct alignas(64) {
     uint8_t palette = 1;
     uint8_t start_row = 0;
@@ -27,7 +27,7 @@ inline void configure_tiles(int rows) {
   } config;
   for (int tile = 0; tile < 7; ++tile) {
     config.row_bytes[tile] = kTileWords * 4;
-    config.rows[tile] = static_cast<uint8_t>(tile < 5 ? rows : kTileRows);
+    config.rows[tile] = kTileRows;
   }
   // GCC 12 says that the instruction reads 8 bytes, and would drop the stores to the other 56.
   __asm__ volatile("" : : "r"(&config) : "memory");
@@ -39,26 +39,30 @@ struct AmxMatrix : Bf16Matrix {
   // and V share it. 1390 GFLOP/s on two cores of a Xeon, 1120 with chunks of 48.
   static constexpr int kChunkRows = 16;
 
+  // Rows are computed sixteen at a time, those beyond the tile on whatever the scratch holds.
+  static constexpr int kRowPad = kTileRows;
+  // From three rows on a packed block costs less than vdpbf16ps, which is slower than f32 FMA on
+  // the processors that have tiles.
+  static constexpr int kFewRows = 2;
+
   /// REQUIRES: B has whole tiles of steps, zero where A has none; columns is a multiple of 32.
   static void multiply(const Operands& x, int rows, int columns, const PackedWords& b) {
-    int row = 0;
-    for (; row + kTileRows <= rows; row += kTileRows) multiply_rows(x, row, columns, b);
-    if (row == rows) return;
-    configure_tiles(rows - row);
-    multiply_rows(x, row, columns, b);
-    configure_tiles(kTileRows);
+    for (int row = 0; row < rows; row += kTileRows) {
+      const int last = min_of(row + kTileRows, rows) - 1;
+      const int wanted = round_up(min_of(columns, x.columns_of(last, columns)), 2 * kWidth);
+      const int steps = x.steps_of(last);
+      int column = 0;
+      for (; column + 4 * kWidth <= wanted; column += 4 * kWidth) {
+        strip<4>(x, row, column, steps, b);
+      }
+      for (; column < wanted; column += 2 * kWidth) strip<2>(x, row, column, steps, b);
+    }
   }
 
  private:
-  static void multiply_rows(const Operands& x, int row, int columns, const PackedWords& b) {
-    int column = 0;
-    for (; column + 4 * kWidth <= columns; column += 4 * kWidth) strip<4>(x, row, column, b);
-    for (; column < columns; column += 2 * kWidth) strip<2>(x, row, column, b);
-  }
-
   // Tile numbers are part of the instructions, hence the four lines where a loop would do.
   template <int C>
-  [[gnu::always_inline]] static void strip(const Operands& x, int row, int column,
+  [[gnu::always_inline]] static void strip(const Operands& x, int row, int column, int steps,
                                            const PackedWords& b) {
     float* c = x.c + row * x.ldc + column;
     const int64_t c_stride = x.ldc * 4, a_stride = x.lda * 4, b_stride = b.ld * 4;
@@ -73,7 +77,7 @@ struct AmxMatrix : Bf16Matrix {
       if constexpr (C == 4) _tile_zero(2);
       if constexpr (C == 4) _tile_zero(3);
     }
-    for (int k = 0; k < x.steps; k += kTileWords) {
+    for (int k = 0; k < steps; k += kTileWords) {
       const uint32_t* from = b.words + k * b.ld + column;
       _tile_loadd(4, x.a + row * x.lda + k, a_stride);
       _tile_loadd(5, from, b_stride);

@@ -17,7 +17,7 @@ void begin_amx(const AttentionSpec& spec, void* memory) {
   const int words = spec.head_dim_qk / AmxMatrix::kPerWord;
   memset(scratch.k + words * kBlockKeys, 0,
          static_cast<size_t>(scratch.ldq - words) * kBlockKeys * 4);
-  configure_tiles(kTileRows);
+  configure_tiles();
 }
 
 void end_amx() { _tile_release(); }
