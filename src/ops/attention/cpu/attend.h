@@ -17,16 +17,38 @@
 namespace weft {
 namespace {
 
+/// A tile and the keys from `begin` on, as far as finding and asking for its rows goes.
+struct TileRows {
+  TileRows(const AttentionSpec& spec, const AttentionParams& params, const Tile& t, int32_t begin)
+      : tile(t),
+        keys(kv_source(spec, params, t, true)),
+        values(kv_source(spec, params, t, false)),
+        first_block(max_of(begin, window_begin(t.token(0), t.qo_len, t.kv_len, t.window_left)) /
+                    kBlockKeys * kBlockKeys) {}
+
+  bool empty() const { return first_block >= tile.kv_end; }
+  void find_block(int32_t block, const char* zeros, BlockRows& rows) const {
+    find_rows(keys, block, tile.kv_end, zeros, rows.k);
+    find_rows(values, block, tile.kv_end, zeros, rows.v);
+  }
+
+  Tile tile;
+  KvSource keys, values;
+  int32_t first_block;
+};
+
 /// One tile being computed.
 template <class M>
 class TileRun {
  public:
   TileRun(const AttentionSpec& spec, const AttentionParams& params, const Scratch& scratch,
-          const Tile& tile);
+          const TileRows& rows, const TileRows* next);
 
+  /// Loads the queries and asks for the first block of keys and values.
   void load_queries();
-  /// The state over keys [begin, end): o in scratch.o, sums lane-wise in m and d.
-  void attend(int32_t begin, int32_t end);
+  /// The state over keys [begin, end): o in scratch.o, sums lane-wise in m and d. `final`: no keys
+  /// follow; during the last block it then asks for what `next` begins with.
+  void attend(int32_t begin, int32_t end, bool final);
   RowSums sums(int row) const {
     return {scratch_.m[row], reduce_add(load(scratch_.d + row * kWidth))};
   }
@@ -36,48 +58,54 @@ class TileRun {
   }
 
  private:
+  const char* query(const Tile& tile, int row) const {
+    const int64_t at = (tile.first_token + tile.token(row)) * params_.q_stride_token +
+                       tile.qo_head(row) * params_.q_stride_head;
+    return static_cast<const char*>(params_.q) + at * size_of(spec_.dtype_q);
+  }
   bool rotates() const { return spec_.rope.mode != RopeMode::none; }
   void load_row(uint32_t* to, const void* from, DType dtype, int64_t position);
-  void find_block(int32_t block, BlockRows& rows) const;
   void stage_rows(int32_t block, BlockRows& rows, Ahead& ahead);
-  void run_few(const BlockView& view, int32_t block, const BlockRows& rows, Ahead& ahead,
+  void run_few(const BlockView& view, int32_t block, const BlockRows& rows, const BlockRows& next,
                bool o_live);
   void run_many(const BlockView& view, int32_t block, const BlockRows& rows, Ahead& ahead,
                 bool o_live);
   void pack_block(const BlockRows& rows, Ahead& ahead, int lines);
   void find_wanted(int32_t block, int row_begin, int rows);
   void softmax_rows(const BlockView& view, int32_t block, int row_begin, int rows, bool o_live,
-                    Ahead& ahead, int lines);
+                    Ahead* ahead, int lines);
+  void ask_row(int row) const;
   Operands dots_of(int row, bool partial) const;
   Operands sums_of(int row, bool partial, bool o_live) const;
 
   const AttentionSpec& spec_;
   const AttentionParams& params_;
   const Scratch& scratch_;
-  const Tile tile_;
-  const KvSource keys_;
-  const KvSource values_;
+  const TileRows& rows_;
+  const Tile& tile_;
+  const TileRows* const next_;  // whose turn it will be; null = nobody's
   const bool few_;
   const bool stages_keys_, stages_values_;
   const DType k_dtype_, v_dtype_;  // of rows as the products read them
   LogitMap map_;
+  bool ending_ = false;  // in the last block
 };
 
 template <class M>
 TileRun<M>::TileRun(const AttentionSpec& spec, const AttentionParams& params,
-                    const Scratch& scratch, const Tile& tile)
+                    const Scratch& scratch, const TileRows& rows, const TileRows* next)
     : spec_(spec),
       params_(params),
       scratch_(scratch),
-      tile_(tile),
-      keys_(kv_source(spec, params, tile, true)),
-      values_(kv_source(spec, params, tile, false)),
-      few_(tile.rows <= M::kFewRows),
+      rows_(rows),
+      tile_(rows.tile),
+      next_(next != nullptr && next->empty() ? nullptr : next),
+      few_(tile_.rows <= M::kFewRows),
       stages_keys_(rotates() || M::stages(spec.dtype_kv, true, few_)),
       stages_values_(M::stages(spec.dtype_kv, false, few_)),
       k_dtype_(stages_keys_ ? M::kNative : spec.dtype_kv),
       v_dtype_(stages_values_ ? M::kNative : spec.dtype_kv) {
-  const float k_scale = params.k_scales == nullptr ? 1.0f : params.k_scales[tile.kv_head];
+  const float k_scale = params.k_scales == nullptr ? 1.0f : params.k_scales[tile_.kv_head];
   map_.scale = params.sm_scale * params.k_scale * k_scale;
   if (few_ && M::in_pairs(k_dtype_)) map_.scale *= pair_factor(k_dtype_);
   map_.cap = params.logits_soft_cap;
@@ -95,14 +123,16 @@ void TileRun<M>::load_row(uint32_t* to, const void* from, DType dtype, int64_t p
 
 template <class M>
 void TileRun<M>::load_queries() {
-  const char* q = static_cast<const char*>(params_.q);
+  BlockRows& first = scratch_.rows[0];
+  if (!rows_.empty()) rows_.find_block(rows_.first_block, scratch_.zeros, first);
+  const int size = rows_.empty() ? 0 : size_of(spec_.dtype_kv);
+  Ahead ahead(first, spec_.head_dim_qk * size, spec_.head_dim_vo * size);
+  const int lines = ceil_div(ahead.lines(), tile_.rows);
   const int words = spec_.head_dim_qk / M::kPerWord;
   for (int r = 0; r < tile_.rows; ++r) {
-    const int32_t i = tile_.token(r);
-    const int64_t at =
-        (tile_.first_token + i) * params_.q_stride_token + tile_.qo_head(r) * params_.q_stride_head;
+    ahead.ask(lines);
     uint32_t* to = scratch_.q + int64_t{r} * scratch_.ldq;
-    load_row(to, q + at * size_of(spec_.dtype_q), spec_.dtype_q, int64_t{i} + tile_.ahead);
+    load_row(to, query(tile_, r), spec_.dtype_q, int64_t{tile_.token(r)} + tile_.ahead);
     for (int w = words; w < scratch_.ldq; ++w) to[w] = 0;
     if (few_ && M::in_pairs(k_dtype_)) {
       float* row = reinterpret_cast<float*>(to);
@@ -111,10 +141,21 @@ void TileRun<M>::load_queries() {
   }
 }
 
+// Row `row` of the queries of the next tile, and of this one's output, which is about to be
+// written.
 template <class M>
-void TileRun<M>::find_block(int32_t block, BlockRows& rows) const {
-  find_rows(keys_, block, tile_.kv_end, scratch_.zeros, rows.k);
-  find_rows(values_, block, tile_.kv_end, scratch_.zeros, rows.v);
+void TileRun<M>::ask_row(int row) const {
+  const int64_t o = (tile_.first_token + tile_.token(row)) * params_.o_stride_token +
+                    tile_.qo_head(row) * params_.o_stride_head;
+  const char* to = static_cast<const char*>(params_.o) + o * size_of(spec_.dtype_o);
+  for (int i = 0; i < spec_.head_dim_vo * size_of(spec_.dtype_o); i += 64) {
+    __builtin_prefetch(to + i, 1);
+  }
+  if (next_ == nullptr || row >= next_->tile.rows) return;
+  const char* from = query(next_->tile, row);
+  for (int i = 0; i < spec_.head_dim_qk * size_of(spec_.dtype_q); i += 64) {
+    __builtin_prefetch(from + i, 0, 2);
+  }
 }
 
 // Converts and rotates what the unit cannot read as it lies; `rows` then points there.
@@ -140,10 +181,10 @@ void TileRun<M>::stage_rows(int32_t block, BlockRows& rows, Ahead& ahead) {
   }
 }
 
-// Asks for `lines` of the next block's lines a row.
+// `ahead`: asks for `lines` of the next block's lines a row; null = it asks for none.
 template <class M>
 void TileRun<M>::softmax_rows(const BlockView& view, int32_t block, int row_begin, int rows,
-                              bool o_live, Ahead& ahead, int lines) {
+                              bool o_live, Ahead* ahead, int lines) {
   const bool linear = map_.linear();
   const float scale = linear ? map_.scale * kLog2E : 1.0f;
   for (int i = 0; i < rows; ++i) {
@@ -165,7 +206,8 @@ void TileRun<M>::softmax_rows(const BlockView& view, int32_t block, int row_begi
       softmax_masked_row(s, scale, bits, row, x);
     }
     M::store_weights(scratch_.p + i * (kBlockKeys / M::kPerWord), x);
-    ahead.ask(lines);
+    if (ahead != nullptr) ahead->ask(lines);
+    if (ending_) ask_row(r);
   }
 }
 
@@ -187,20 +229,19 @@ Operands TileRun<M>::sums_of(int row, bool partial, bool o_live) const {
 }
 
 template <class M>
-void TileRun<M>::run_few(const BlockView& view, int32_t block, const BlockRows& rows, Ahead& ahead,
-                         bool o_live) {
+void TileRun<M>::run_few(const BlockView& view, int32_t block, const BlockRows& rows,
+                         const BlockRows& next, bool o_live) {
   const int count = min_of(tile_.kv_end - block, kBlockKeys);
-  const RowsInPlace keys{rows.k, count, spec_.head_dim_qk};
-  const RowsInPlace values{rows.v, count, spec_.head_dim_vo};
+  // stage_rows has asked for what it staged.
+  const RowsInPlace keys{rows.k, stages_keys_ ? rows.k : next.k, spec_.head_dim_qk};
+  const RowsInPlace values{rows.v, stages_values_ ? rows.v : next.v, spec_.head_dim_vo};
   M::with_dtype(k_dtype_, [&](auto dtype) {
-    dot_rows<M, dtype.value>(scratch_.q, scratch_.ldq, tile_.rows, keys, ahead.keys, scratch_.s);
+    dot_rows<M, dtype.value>(scratch_.q, scratch_.ldq, tile_.rows, keys, count, scratch_.s);
   });
-  softmax_rows(view, block, 0, tile_.rows, o_live, ahead, 0);
+  softmax_rows(view, block, 0, tile_.rows, o_live, nullptr, 0);
   Operands sums = sums_of(0, false, o_live);
   sums.steps = ceil_div(count, M::kPerWord);
-  M::with_dtype(v_dtype_, [&](auto dtype) {
-    add_rows<M, dtype.value>(sums, tile_.rows, values, ahead.values);
-  });
+  M::with_dtype(v_dtype_, [&](auto dtype) { add_rows<M, dtype.value>(sums, tile_.rows, values); });
 }
 
 // Packs keys and values, and asks for `lines` of the next block's lines after each small step.
@@ -249,32 +290,29 @@ void TileRun<M>::run_many(const BlockView& view, int32_t block, const BlockRows&
     const int n = min_of(view.row_end - r, M::kChunkRows);
     if (view.partial) find_wanted(block, r, n);
     M::multiply(dots_of(r, view.partial), n, kBlockKeys, PackedWords{scratch_.k, kBlockKeys});
-    softmax_rows(view, block, r, n, o_live, ahead, lines);
+    softmax_rows(view, block, r, n, o_live, &ahead, lines);
     M::multiply(sums_of(r, view.partial, o_live), n, columns,
                 PackedWords{scratch_.v, scratch_.ldo});
   }
 }
 
 template <class M>
-void TileRun<M>::attend(int32_t begin, int32_t end) {
+void TileRun<M>::attend(int32_t begin, int32_t end, bool final) {
   for (int r = 0; r < tile_.rows; ++r) {
     scratch_.m[r] = kNothing;
     store(scratch_.d + r * kWidth, splat(0.0f));
   }
-  const int32_t visible =
-      window_begin(tile_.token(0), tile_.qo_len, tile_.kv_len, tile_.window_left);
-  begin = max_of(begin, visible) / kBlockKeys * kBlockKeys;
+  begin = max_of(begin, rows_.first_block) / kBlockKeys * kBlockKeys;
   BlockRows* rows = scratch_.rows;
-  BlockRows* next = scratch_.rows + 1;
-  if (begin < end) find_block(begin, *rows);
+  BlockRows* after = scratch_.rows + 1;
+  if (begin < end) rows_.find_block(begin, scratch_.zeros, *rows);
   bool o_live = false;
   for (int32_t block = begin; block < end; block += kBlockKeys) {
-    Ahead ahead;
-    if (end - block > kBlockKeys) {
-      find_block(block + kBlockKeys, *next);
-      ahead.keys = RowsAhead(next->k, spec_.head_dim_qk * size_of(spec_.dtype_kv));
-      ahead.values = RowsAhead(next->v, spec_.head_dim_vo * size_of(spec_.dtype_kv));
-    }
+    const bool last = end - block <= kBlockKeys;
+    if (!last) rows_.find_block(block + kBlockKeys, scratch_.zeros, *after);
+    const bool turn = last && final && next_ != nullptr;
+    if (turn) next_->find_block(next_->first_block, scratch_.zeros, *after);
+    ending_ = last && final;
     const BlockView view = view_block(tile_, block);
     if (view.row_begin != view.row_end) {
       if (!o_live && !few_ && view.row_end - view.row_begin < tile_.rows) {
@@ -283,17 +321,20 @@ void TileRun<M>::attend(int32_t begin, int32_t end) {
         memset(scratch_.o, 0, static_cast<size_t>(size) * sizeof(float));
         o_live = true;
       }
+      const bool more = !last || turn;
+      const int size = more ? size_of(spec_.dtype_kv) : 0;
+      Ahead ahead(*after, spec_.head_dim_qk * size, spec_.head_dim_vo * size);
       stage_rows(block, *rows, ahead);
       if (few_) {
-        run_few(view, block, *rows, ahead, o_live);
+        run_few(view, block, *rows, more ? *after : *rows, o_live);
       } else {
         run_many(view, block, *rows, ahead, o_live);
       }
       o_live = true;
     }
     BlockRows* const done = rows;
-    rows = next;
-    next = done;
+    rows = after;
+    after = done;
   }
 }
 

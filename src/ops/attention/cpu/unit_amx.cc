@@ -27,7 +27,7 @@ void end_amx() { _tile_release(); }
 extern const AttentionCpuUnit kAttentionAmxBf16 = {
     scratch_bytes<AmxMatrix>,
     begin_amx,
-    run_item<AmxMatrix>,
+    run_items<AmxMatrix>,
     end_amx,
 };
 
