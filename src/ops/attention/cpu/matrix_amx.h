@@ -16,8 +16,14 @@ namespace {
 constexpr int kTileRows = 16;
 constexpr int kTileWords = 16;  // of a row: 64 bytes
 
-/// Seven tiles of 16 rows of 64 bytes.
-inline void configure_tiles() {
+// What this thread's tiles are configured for.
+static thread_local int configured_rows = 0;
+
+/// Gives C and A tiles `rows` rows, unless they have them: it takes about 200 cycles, and a decode
+/// step needs the same number from its first block to its last.
+inline void configure_tiles(int rows) {
+  if (configured_rows == rows) return;
+  configured_rows = rows;
   struct alignas(64) {
     uint8_t palette = 1;
     uint8_t start_row = 0;
@@ -27,11 +33,16 @@ inline void configure_tiles() {
   } config;
   for (int tile = 0; tile < 7; ++tile) {
     config.row_bytes[tile] = kTileWords * 4;
-    config.rows[tile] = kTileRows;
+    config.rows[tile] = static_cast<uint8_t>(tile < 5 ? rows : kTileRows);
   }
   // GCC 12 says that the instruction reads 8 bytes, and would drop the stores to the other 56.
   __asm__ volatile("" : : "r"(&config) : "memory");
   _tile_loadconfig(&config);
+}
+
+inline void release_tiles() {
+  configured_rows = 0;
+  _tile_release();
 }
 
 struct AmxMatrix : Bf16Matrix {
@@ -39,8 +50,6 @@ struct AmxMatrix : Bf16Matrix {
   // and V share it. 1390 GFLOP/s on two cores of a Xeon, 1120 with chunks of 48.
   static constexpr int kChunkRows = 16;
 
-  // Rows are computed sixteen at a time, those beyond the tile on whatever the scratch holds.
-  static constexpr int kRowPad = kTileRows;
   // From three rows on a packed block costs less than vdpbf16ps, which is slower than f32 FMA on
   // the processors that have tiles.
   static constexpr int kFewRows = 2;
@@ -48,7 +57,8 @@ struct AmxMatrix : Bf16Matrix {
   /// REQUIRES: B has whole tiles of steps, zero where A has none; columns is a multiple of 32.
   static void multiply(const Operands& x, int rows, int columns, const PackedWords& b) {
     for (int row = 0; row < rows; row += kTileRows) {
-      const int last = min_of(row + kTileRows, rows) - 1;
+      const int n = min_of(rows - row, kTileRows), last = row + n - 1;
+      configure_tiles(n);
       const int wanted = round_up(min_of(columns, x.columns_of(last, columns)), 2 * kWidth);
       const int steps = x.steps_of(last);
       int column = 0;

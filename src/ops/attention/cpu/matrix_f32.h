@@ -15,7 +15,6 @@ struct F32Matrix {
   static constexpr DType kNative = DType::f32;
   static constexpr int kPerWord = 1;         // elements of a word
   static constexpr int kColumnPad = kWidth;  // columns of o come in multiples of it
-  static constexpr int kRowPad = 1;          // rows of a tile likewise
   // Rows that go through dots, softmax and accumulation together: 48 rows of dots and weights are
   // 18 KB, which stay in L1 between the three.
   static constexpr int kChunkRows = 48;

@@ -59,8 +59,7 @@ class Carver {
 template <class M>
 Scratch carve_scratch(const AttentionSpec& spec, void* base) {
   const int dk = spec.head_dim_qk, dv = spec.head_dim_vo;
-  // Rows of tiles and of chunks end in whole units of M.
-  const int rows = round_up(spec.schedule.qo_tile, M::kRowPad);
+  const int rows = spec.schedule.qo_tile;
   const int widest = round_up(max_of(dk, dv), 64);  // in whole pairs of registers
   constexpr int kBlockWords = kBlockKeys / M::kPerWord;
   Scratch s;

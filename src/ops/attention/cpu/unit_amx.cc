@@ -17,10 +17,9 @@ void begin_amx(const AttentionSpec& spec, void* memory) {
   const int words = spec.head_dim_qk / AmxMatrix::kPerWord;
   memset(scratch.k + words * kBlockKeys, 0,
          static_cast<size_t>(scratch.ldq - words) * kBlockKeys * 4);
-  configure_tiles();
 }
 
-void end_amx() { _tile_release(); }
+void end_amx() { release_tiles(); }
 
 }  // namespace
 
