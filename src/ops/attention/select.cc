@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "src/base/check.h"
+#include "src/base/check_rope.h"
 
 namespace weft {
 namespace {
@@ -21,31 +22,6 @@ void check_head_dim(const char* field, int dim) {
   if (dim % 8 != 0) {
     fail(ErrorKind::invalid_argument, field, "a multiple of 8", std::to_string(dim));
   }
-}
-
-void check_rope(const AttentionConfig& c) {
-  const Rope& rope = c.rope;
-  if (rope.mode == RopeMode::none) return;
-  check_range("rope.mode", static_cast<int>(rope.mode), 0, static_cast<int>(RopeMode::interleaved));
-  check_range("rope.dim", rope.dim, 2, c.head_dim_qk);
-  if (rope.dim % 2 != 0) {
-    fail(ErrorKind::invalid_argument, "rope.dim", "an even number", std::to_string(rope.dim));
-  }
-  const auto positive = [](const char* field, float value) {
-    if (!(value > 0.0f) || value > 1e30f) {
-      fail(ErrorKind::invalid_argument, field, "a positive finite number", std::to_string(value));
-    }
-  };
-  positive("rope.theta", rope.theta);
-  positive("rope.scale", rope.scale);
-  if (!rope.llama31) return;
-  positive("rope.low_freq_factor", rope.low_freq_factor);
-  positive("rope.high_freq_factor", rope.high_freq_factor);
-  if (rope.high_freq_factor <= rope.low_freq_factor) {
-    fail(ErrorKind::invalid_argument, "rope.high_freq_factor", "more than rope.low_freq_factor",
-         std::to_string(rope.high_freq_factor));
-  }
-  check_range("rope.old_context_len", rope.old_context_len, 1, INT32_MAX);
 }
 
 void check_dtypes(const AttentionConfig& c) {
@@ -126,7 +102,6 @@ const char* name_of(ScheduleMode mode) {
 AttentionConfig checked_config(AttentionConfig c) {
   if (c.dtype_o == DType::none) c.dtype_o = c.dtype_q;
   if (c.head_dim_vo == 0) c.head_dim_vo = c.head_dim_qk;
-  if (c.rope.mode != RopeMode::none && c.rope.dim == 0) c.rope.dim = c.head_dim_qk;
   if (c.split_kv == 0) c.split_kv = kDefaultSplitKv;
   check_dtypes(c);
   check_range("num_kv_heads", c.num_kv_heads, 1, 4096);
@@ -151,7 +126,7 @@ AttentionConfig checked_config(AttentionConfig c) {
   check_range("max_batch_size", c.max_batch_size, 1, 1 << 20);
   // Packed rows (tokens x group) are counted in int32.
   check_range("max_nnz_qo", c.max_nnz_qo, 1, INT32_MAX / (c.num_qo_heads / c.num_kv_heads) - 4096);
-  check_rope(c);
+  c.rope = checked_rope(c.rope, c.head_dim_qk);
   return c;
 }
 
