@@ -158,6 +158,16 @@ inline void narrow_f16(void* p, Vec x, int) {
   _mm_storeu_si128(static_cast<__m128i*>(p), h);
 }
 
+/// The low byte of each word. REQUIRES: the others are 0.
+template <class Integers>
+inline void narrow_bytes(void* p, Integers x) {
+  const __m256i w = bits_as<__m256i>(x);
+  const __m128i halves =
+      _mm_packus_epi32(_mm256_castsi256_si128(w), _mm256_extracti128_si256(w, 1));
+  _mm_storel_epi64(static_cast<__m128i*>(p), _mm_packus_epi16(halves, halves));
+}
+inline Vec swap_neighbours(Vec a) { return _mm256_permute_ps(a, 0xb1); }
+
 /// Lane i of the result is the sum of the lanes of a[i].
 inline Vec sum_each(Vec (&a)[kWidth]) {
   const Vec low = _mm256_hadd_ps(_mm256_hadd_ps(a[0], a[1]), _mm256_hadd_ps(a[2], a[3]));

@@ -141,6 +141,13 @@ inline void narrow_f16(void* p, Vec x, int n) {
   _mm256_mask_storeu_epi16(p, first_lanes(n), h);
 }
 
+/// The low byte of each word. REQUIRES: the others are 0.
+template <class Integers>
+inline void narrow_bytes(void* p, Integers x) {
+  _mm_storeu_si128(static_cast<__m128i*>(p), _mm512_cvtepi32_epi8(bits_as<__m512i>(x)));
+}
+inline Vec swap_neighbours(Vec a) { return _mm512_permute_ps(a, 0xb1); }
+
 /// Lane i of the result is the sum of the lanes of a[i].
 inline Vec sum_each(Vec (&a)[kWidth]) {
   Vec b[8], c[4];

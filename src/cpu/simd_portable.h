@@ -15,14 +15,6 @@ constexpr int kWidth = 4;
 constexpr int kMicroRows = 6;
 constexpr int kMicroVecs = 2;
 
-template <class To, class From>
-inline To bits_as(const From& from) {
-  static_assert(sizeof(To) == sizeof(From));
-  To to;
-  memcpy(&to, &from, sizeof(to));
-  return to;
-}
-
 inline Vec splat(float x) { return Vec{x, x, x, x}; }
 inline Vec load(const float* p) {
   Vec x;
@@ -184,6 +176,15 @@ inline void narrow_f16(void* p, Vec x, int) {
   const uint16_t h[4] = {f16_of(x[0]), f16_of(x[1]), f16_of(x[2]), f16_of(x[3])};
   memcpy(p, h, sizeof(h));
 }
+
+/// The low byte of each word. REQUIRES: the others are 0.
+template <class Integers>
+inline void narrow_bytes(void* p, Integers x) {
+  const uint8_t b[4] = {static_cast<uint8_t>(x[0]), static_cast<uint8_t>(x[1]),
+                        static_cast<uint8_t>(x[2]), static_cast<uint8_t>(x[3])};
+  memcpy(p, b, sizeof(b));
+}
+inline Vec swap_neighbours(Vec a) { return Vec{a[1], a[0], a[3], a[2]}; }
 
 /// Lane i of the result is the sum of the lanes of a[i].
 inline Vec sum_each(Vec (&a)[kWidth]) {
