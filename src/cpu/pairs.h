@@ -46,12 +46,10 @@ template <DType dtype, bool kTail>
 /// to = from in paired order. Both have whole pairs; they may be the same.
 inline void pair_row(float* to, const float* from, int n) {
   for (int i = 0; i < n; i += kPair) {
-    float natural[kPair];
-    memcpy(natural, from + i, sizeof(natural));
-    for (int j = 0; j < kWidth; ++j) {
-      to[i + j] = natural[2 * j];
-      to[i + kWidth + j] = natural[2 * j + 1];
-    }
+    Vec x[2];
+    unzip(load(from + i), load(from + i + kWidth), x);
+    store(to + i, x[0]);
+    store(to + i + kWidth, x[1]);
   }
 }
 

@@ -134,6 +134,13 @@ inline void split_e4m3(const void* p, int, Vec (&x)[2]) {
   x[0] = _mm256_cvtph_ps(half_of_e4m3(_mm_slli_epi16(w, 8)));
   x[1] = _mm256_cvtph_ps(half_of_e4m3(w));
 }
+/// The even lanes of a register pair, and the odd ones.
+inline void unzip(Vec a, Vec b, Vec (&x)[2]) {
+  const __m256d even = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88));
+  const __m256d odd = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0xdd));
+  x[0] = _mm256_castpd_ps(_mm256_permute4x64_pd(even, 0xd8));
+  x[1] = _mm256_castpd_ps(_mm256_permute4x64_pd(odd, 0xd8));
+}
 /// Even and odd elements side by side again.
 inline void join(Vec even, Vec odd, Vec (&x)[2]) {
   const Vec low = _mm256_unpacklo_ps(even, odd), high = _mm256_unpackhi_ps(even, odd);

@@ -119,6 +119,12 @@ inline void split_e4m3(const void* p, int n, Vec (&x)[2]) {
   x[0] = _mm512_cvtph_ps(half_of_e4m3(_mm256_slli_epi16(w, 8)));
   x[1] = _mm512_cvtph_ps(half_of_e4m3(w));
 }
+/// The even lanes of a register pair, and the odd ones.
+inline void unzip(Vec a, Vec b, Vec (&x)[2]) {
+  const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  x[0] = _mm512_permutex2var_ps(a, even, b);
+  x[1] = _mm512_permutex2var_ps(a, _mm512_add_epi32(even, _mm512_set1_epi32(1)), b);
+}
 /// Even and odd elements side by side again.
 inline void join(Vec even, Vec odd, Vec (&x)[2]) {
   const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);

@@ -144,6 +144,11 @@ inline void split_e4m3(const void* p, int, Vec (&x)[2]) {
   x[0] *= 0x1p-8f;
   x[1] *= 0x1p-8f;
 }
+/// The even lanes of a register pair, and the odd ones.
+inline void unzip(Vec a, Vec b, Vec (&x)[2]) {
+  x[0] = Vec{a[0], a[2], b[0], b[2]};
+  x[1] = Vec{a[1], a[3], b[1], b[3]};
+}
 /// Even and odd elements side by side again.
 inline void join(Vec even, Vec odd, Vec (&x)[2]) {
   x[0] = Vec{even[0], odd[0], even[1], odd[1]};

@@ -27,6 +27,8 @@ struct TileRows {
                     kBlockKeys * kBlockKeys) {}
 
   bool empty() const { return first_block >= tile.kv_end; }
+  /// Keys of a block that exist. REQUIRES: block < tile.kv_end.
+  int count(int32_t block) const { return min_of(tile.kv_end - block, kBlockKeys); }
   void find_block(int32_t block, const char* zeros, BlockRows& rows) const {
     find_rows(keys, block, tile.kv_end, zeros, rows.k);
     find_rows(values, block, tile.kv_end, zeros, rows.v);
@@ -125,8 +127,9 @@ template <class M>
 void TileRun<M>::load_queries() {
   BlockRows& first = scratch_.rows[0];
   if (!rows_.empty()) rows_.find_block(rows_.first_block, scratch_.zeros, first);
-  const int size = rows_.empty() ? 0 : size_of(spec_.dtype_kv);
-  Ahead ahead(first, spec_.head_dim_qk * size, spec_.head_dim_vo * size);
+  const int count = rows_.empty() ? 0 : rows_.count(rows_.first_block);
+  const int size = size_of(spec_.dtype_kv);
+  Ahead ahead(first, count, spec_.head_dim_qk * size, spec_.head_dim_vo * size);
   const int lines = ceil_div(ahead.lines(), tile_.rows);
   const int words = spec_.head_dim_qk / M::kPerWord;
   for (int r = 0; r < tile_.rows; ++r) {
@@ -161,7 +164,7 @@ void TileRun<M>::ask_row(int row) const {
 // Converts and rotates what the unit cannot read as it lies; `rows` then points there.
 template <class M>
 void TileRun<M>::stage_rows(int32_t block, BlockRows& rows, Ahead& ahead) {
-  const int count = min_of(tile_.kv_end - block, kBlockKeys);
+  const int count = rows_.count(block);
   const int lines = few_ ? ceil_div(ahead.lines(), 2 * kBlockKeys) : 0;
   if (stages_keys_) {
     for (int j = 0; j < count; ++j) {
@@ -231,7 +234,7 @@ Operands TileRun<M>::sums_of(int row, bool partial, bool o_live) const {
 template <class M>
 void TileRun<M>::run_few(const BlockView& view, int32_t block, const BlockRows& rows,
                          const BlockRows& next, bool o_live) {
-  const int count = min_of(tile_.kv_end - block, kBlockKeys);
+  const int count = rows_.count(block);
   // stage_rows has asked for what it staged.
   const RowsInPlace keys{rows.k, stages_keys_ ? rows.k : next.k, spec_.head_dim_qk};
   const RowsInPlace values{rows.v, stages_values_ ? rows.v : next.v, spec_.head_dim_vo};
@@ -264,7 +267,7 @@ void TileRun<M>::pack_block(const BlockRows& rows, Ahead& ahead, int lines) {
 // that a causal mask shows, and those that do not exist, are neither multiplied nor added.
 template <class M>
 void TileRun<M>::find_wanted(int32_t block, int row_begin, int rows) {
-  const int64_t count = min_of(tile_.kv_end - block, kBlockKeys);
+  const int64_t count = rows_.count(block);
   for (int i = 0; i < rows; ++i) {
     int64_t keys = count;
     if (tile_.mask == MaskMode::causal) {
@@ -309,10 +312,15 @@ void TileRun<M>::attend(int32_t begin, int32_t end, bool final) {
   bool o_live = false;
   for (int32_t block = begin; block < end; block += kBlockKeys) {
     const bool last = end - block <= kBlockKeys;
-    if (!last) rows_.find_block(block + kBlockKeys, scratch_.zeros, *after);
-    const bool turn = last && final && next_ != nullptr;
-    if (turn) next_->find_block(next_->first_block, scratch_.zeros, *after);
     ending_ = last && final;
+    int count = 0;  // of what follows
+    if (!last) {
+      rows_.find_block(block + kBlockKeys, scratch_.zeros, *after);
+      count = rows_.count(block + kBlockKeys);
+    } else if (ending_ && next_ != nullptr) {
+      next_->find_block(next_->first_block, scratch_.zeros, *after);
+      count = next_->count(next_->first_block);
+    }
     const BlockView view = view_block(tile_, block);
     if (view.row_begin != view.row_end) {
       if (!o_live && !few_ && view.row_end - view.row_begin < tile_.rows) {
@@ -321,12 +329,11 @@ void TileRun<M>::attend(int32_t begin, int32_t end, bool final) {
         memset(scratch_.o, 0, static_cast<size_t>(size) * sizeof(float));
         o_live = true;
       }
-      const bool more = !last || turn;
-      const int size = more ? size_of(spec_.dtype_kv) : 0;
-      Ahead ahead(*after, spec_.head_dim_qk * size, spec_.head_dim_vo * size);
+      const int size = size_of(spec_.dtype_kv);
+      Ahead ahead(*after, count, spec_.head_dim_qk * size, spec_.head_dim_vo * size);
       stage_rows(block, *rows, ahead);
       if (few_) {
-        run_few(view, block, *rows, more ? *after : *rows, o_live);
+        run_few(view, block, *rows, count > 0 ? *after : *rows, o_live);
       } else {
         run_many(view, block, *rows, ahead, o_live);
       }
