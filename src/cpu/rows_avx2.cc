@@ -4,7 +4,7 @@
 
 namespace weft {
 
-static_assert(kLanes == 8, "compiled without the flags of its ISA");
+static_assert(kWidth == 8, "compiled without the flags of its ISA");
 
 extern const RowTable kRowTableAvx2;
 constinit const RowTable kRowTableAvx2 = make_table();

@@ -4,7 +4,7 @@
 
 namespace weft {
 
-static_assert(kLanes == 16, "compiled without the flags of its ISA");
+static_assert(kWidth == 16, "compiled without the flags of its ISA");
 
 extern const RowTable kRowTableAvx512;
 constinit const RowTable kRowTableAvx512 = make_table();

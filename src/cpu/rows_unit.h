@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The body of the row kernels, compiled once per ISA by rows_<isa>.cc. Anonymous namespace, no
-// standard containers: see lanes.h.
+// standard containers: see simd.h.
 #pragma once
 
 #include <type_traits>
 
-#include "src/cpu/lanes_math.h"
+#include "src/cpu/elements.h"
 #include "src/cpu/rows.h"
+#include "src/cpu/simd_math.h"
 
 namespace weft {
 namespace {
@@ -14,7 +15,7 @@ namespace {
 template <class In, class Out>
 inline void convert(const In* in, Out* out, int n, float scale) {
   int i = 0;
-  for (; i + kLanes <= n; i += kLanes) store(out + i, load(in + i) * scale);
+  for (; i + kWidth <= n; i += kWidth) store(out + i, load(in + i) * scale);
   if (i < n) store_n(out + i, load_n(in + i, n - i) * scale, n - i);
 }
 
@@ -23,41 +24,31 @@ template <class In, class Out>
 inline void rotate_neox(const In* in, Out* out, int dim, Rotation w, float scale) {
   const int half = dim / 2;
   int i = 0;
-  for (; i + kLanes <= half; i += kLanes) {
-    const F32 a = load(in + i), b = load(in + half + i);
-    const F32 c = load(w.cos + i), s = load(w.sin + i);
+  for (; i + kWidth <= half; i += kWidth) {
+    const Vec a = load(in + i), b = load(in + half + i);
+    const Vec c = load(w.cos + i), s = load(w.sin + i);
     store(out + i, (a * c - b * s) * scale);
     store(out + half + i, (b * c + a * s) * scale);
   }
   if (i == half) return;
   const int n = half - i;
-  const F32 a = load_n(in + i, n), b = load_n(in + half + i, n);
-  const F32 c = load_n(w.cos + i, n), s = load_n(w.sin + i, n);
+  const Vec a = load_n(in + i, n), b = load_n(in + half + i, n);
+  const Vec c = load_n(w.cos + i, n), s = load_n(w.sin + i, n);
   store_n(out + i, (a * c - b * s) * scale, n);
   store_n(out + half + i, (b * c + a * s) * scale, n);
-}
-
-inline F32 swap_neighbours(F32 x) {
-#if defined(__AVX512F__)
-  return bits_as<F32>(_mm512_maskz_permute_ps(kAllLanes, bits_as<__m512>(x), 0xb1));
-#elif defined(__AVX2__)
-  return bits_as<F32>(_mm256_permute_ps(bits_as<__m256>(x), 0xb1));
-#else
-  return __builtin_shufflevector(x, x, 1, 0, 3, 2);
-#endif
 }
 
 template <class In, class Out>
 inline void rotate_interleaved(const In* in, Out* out, int dim, Rotation w, float scale) {
   int i = 0;
-  for (; i + kLanes <= dim; i += kLanes) {
-    const F32 x = load(in + i);
+  for (; i + kWidth <= dim; i += kWidth) {
+    const Vec x = load(in + i);
     store(out + i, (x * load(w.cos + i) + swap_neighbours(x) * load(w.sin + i)) * scale);
   }
   if (i == dim) return;
   const int n = dim - i;
-  const F32 x = load_n(in + i, n);
-  const F32 c = load_n(w.cos + i, n), s = load_n(w.sin + i, n);
+  const Vec x = load_n(in + i, n);
+  const Vec c = load_n(w.cos + i, n), s = load_n(w.sin + i, n);
   store_n(out + i, (x * c + swap_neighbours(x) * s) * scale, n);
 }
 
@@ -99,10 +90,12 @@ void interleave(const float* cos_sin, int dim, float* cos, float* sin) {
   }
 }
 
-// Whole registers: all four arrays have kLanes elements to spare.
+// Whole registers: all four arrays have kWidth elements to spare.
 inline void cos_sin_block(const uint32_t* angles, int n, float* cos, float* sin) {
-  for (int i = 0; i < n; i += kLanes) {
-    const CosSinLanes w = cos_sin_lanes(load_bits<U32>(angles + i));
+  for (int i = 0; i < n; i += kWidth) {
+    Words angle;
+    memcpy(&angle, angles + i, sizeof(angle));
+    const CosSinVec w = cos_sin_of(angle);
     store(cos + i, w.cos);
     store(sin + i, w.sin);
   }
@@ -111,13 +104,13 @@ inline void cos_sin_block(const uint32_t* angles, int n, float* cos, float* sin)
 void cos_sin(RopeMode mode, const uint64_t* turns, int dim, int64_t position, float* cos,
              float* sin) {
   const int half = dim / 2;
-  uint32_t angles[kMaxRopeDim / 2 + kLanes];
+  uint32_t angles[kMaxRopeDim / 2 + kWidth];
   for (int i = 0; i < half; ++i) angles[i] = rope_angle(turns[i], position);
-  for (int i = half; i % kLanes != 0; ++i) angles[i] = 0;
+  for (int i = half; i % kWidth != 0; ++i) angles[i] = 0;
   if (mode == RopeMode::neox) return cos_sin_block(angles, half, cos, sin);
-  float both[kMaxRopeDim + kLanes];
+  float both[kMaxRopeDim + kWidth];
   // The sines last: they overwrite what the cosines store beyond `half`.
-  float sines[kMaxRopeDim / 2 + kLanes];
+  float sines[kMaxRopeDim / 2 + kWidth];
   cos_sin_block(angles, half, both, sines);
   memcpy(both + half, sines, static_cast<size_t>(half) * sizeof(float));
   interleave(both, dim, cos, sin);

@@ -1,8 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // Vec, a register of kWidth f32 lanes, for whatever instruction set the including file is compiled
-// for. Included by per-ISA units only. Everything behind it lives in anonymous namespaces and uses
-// no inline function of the standard library: two units must never share a copy of a function.
+// for, and Words and Ints, the same bits as integers. Included by per-ISA units only. Everything
+// behind it lives in anonymous namespaces and uses no inline function of the standard library: two
+// units must never share a copy of a function.
 #pragma once
+
+#include <cstdint>
+#include <cstring>
+
+namespace weft {
+namespace {
+
+template <class To, class From>
+inline To bits_as(const From& from) {
+  static_assert(sizeof(To) == sizeof(From));
+  To to;
+  memcpy(&to, &from, sizeof(to));
+  return to;
+}
+
+}  // namespace
+}  // namespace weft
 
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
 #include "src/cpu/simd_avx512.h"
@@ -11,3 +29,12 @@
 #else
 #include "src/cpu/simd_portable.h"
 #endif
+
+namespace weft {
+namespace {
+
+using Words [[gnu::vector_size(4 * kWidth)]] = uint32_t;
+using Ints [[gnu::vector_size(4 * kWidth)]] = int32_t;
+
+}  // namespace
+}  // namespace weft

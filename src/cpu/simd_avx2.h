@@ -29,6 +29,7 @@ inline Vec load_words(const void* p) {
   return _mm256_castsi256_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
 }
 inline Vec load_words_first(const void* p, int) { return load_words(p); }
+inline void store_words(void* p, Vec x) { _mm256_storeu_ps(static_cast<float*>(p), x); }
 inline Vec splat_word(const void* p) {
   int word;
   memcpy(&word, p, sizeof(word));
@@ -98,6 +99,55 @@ inline Vec widen_e4m3(const void* p, int) {
   return select_less(abs_each(x), splat(480.0f), x, splat(__builtin_nanf("")));
 }
 
+// 2 * kWidth elements as they lie, the even ones in x[0] and the odd ones in x[1]: a shift and a
+// mask, where widening in order pays a shuffle an element. kTail: only the first half exists.
+template <bool kTail>
+inline void split_bf16(const void* p, int, Vec (&x)[2]) {
+  const __m256i* at = static_cast<const __m256i*>(p);
+  const __m256i w = kTail ? _mm256_zextsi128_si256(_mm_loadu_si128(static_cast<const __m128i*>(p)))
+                          : _mm256_loadu_si256(at);
+  x[0] = _mm256_castsi256_ps(_mm256_slli_epi32(w, 16));
+  x[1] = _mm256_castsi256_ps(_mm256_and_si256(w, _mm256_set1_epi32(-0x10000)));
+}
+template <bool kTail>
+inline __m128i load_bytes(const void* p) {
+  const __m128i* at = static_cast<const __m128i*>(p);
+  return kTail ? _mm_loadl_epi64(at) : _mm_loadu_si128(at);
+}
+template <bool kTail>
+inline void split_e5m2(const void* p, int, Vec (&x)[2]) {
+  const __m128i w = load_bytes<kTail>(p);
+  x[0] = _mm256_cvtph_ps(_mm_slli_epi16(w, 8));
+  x[1] = _mm256_cvtph_ps(_mm_and_si128(w, _mm_set1_epi16(-0x100)));
+}
+// The high byte of each word from e4m3 to f16, whose exponent bias is 8 more: 2^-8 of the value.
+// Only 0x7f, which is NaN, carries into bit 14, and becomes a NaN of f16.
+inline __m128i half_of_e4m3(__m128i w) {
+  const __m128i h = _mm_and_si128(_mm_srai_epi16(w, 1), _mm_set1_epi16(-0x4080));
+  const __m128i carry = _mm_add_epi16(h, _mm_set1_epi16(0x80));
+  return _mm_or_si128(h, _mm_and_si128(carry, _mm_set1_epi16(0x4000)));
+}
+// Times 2^-8.
+template <bool kTail>
+inline void split_e4m3(const void* p, int, Vec (&x)[2]) {
+  const __m128i w = load_bytes<kTail>(p);
+  x[0] = _mm256_cvtph_ps(half_of_e4m3(_mm_slli_epi16(w, 8)));
+  x[1] = _mm256_cvtph_ps(half_of_e4m3(w));
+}
+/// The even lanes of a register pair, and the odd ones.
+inline void unzip(Vec a, Vec b, Vec (&x)[2]) {
+  const __m256d even = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88));
+  const __m256d odd = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0xdd));
+  x[0] = _mm256_castpd_ps(_mm256_permute4x64_pd(even, 0xd8));
+  x[1] = _mm256_castpd_ps(_mm256_permute4x64_pd(odd, 0xd8));
+}
+/// Even and odd elements side by side again.
+inline void join(Vec even, Vec odd, Vec (&x)[2]) {
+  const Vec low = _mm256_unpacklo_ps(even, odd), high = _mm256_unpackhi_ps(even, odd);
+  x[0] = _mm256_permute2f128_ps(low, high, 0x20);
+  x[1] = _mm256_permute2f128_ps(low, high, 0x31);
+}
+
 // Round to nearest even; NaN stays NaN.
 inline void narrow_bf16(void* p, Vec x, int) {
   const __m256i u = _mm256_castps_si256(x);
@@ -114,6 +164,16 @@ inline void narrow_f16(void* p, Vec x, int) {
   const __m128i h = _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   _mm_storeu_si128(static_cast<__m128i*>(p), h);
 }
+
+/// The low byte of each word. REQUIRES: the others are 0.
+template <class Integers>
+inline void narrow_bytes(void* p, Integers x) {
+  const __m256i w = bits_as<__m256i>(x);
+  const __m128i halves =
+      _mm_packus_epi32(_mm256_castsi256_si128(w), _mm256_extracti128_si256(w, 1));
+  _mm_storel_epi64(static_cast<__m128i*>(p), _mm_packus_epi16(halves, halves));
+}
+inline Vec swap_neighbours(Vec a) { return _mm256_permute_ps(a, 0xb1); }
 
 /// Lane i of the result is the sum of the lanes of a[i].
 inline Vec sum_each(Vec (&a)[kWidth]) {

@@ -36,6 +36,7 @@ inline Vec load_words(const void* p) { return _mm512_loadu_ps(p); }
 inline Vec load_words_first(const void* p, int n) {
   return _mm512_maskz_loadu_ps(first_lanes(n), p);
 }
+inline void store_words(void* p, Vec x) { _mm512_storeu_ps(p, x); }
 inline Vec splat_word(const void* p) {
   int word;
   memcpy(&word, p, sizeof(word));
@@ -85,6 +86,52 @@ inline Vec widen_e4m3(const void* p, int n) {
   return _mm512_mask_mov_ps(_mm512_cvtph_ps(half) * splat(256.0f), nan, splat(__builtin_nanf("")));
 }
 
+// 2 * kWidth elements as they lie, the even ones in x[0] and the odd ones in x[1]: a shift and a
+// mask, where widening in order pays a shuffle an element. kTail: only the first n exist.
+template <bool kTail>
+inline void split_bf16(const void* p, int n, Vec (&x)[2]) {
+  const __m512i w = _mm512_castps_si512(kTail ? load_words_first(p, n / 2) : load_words(p));
+  x[0] = _mm512_castsi512_ps(_mm512_slli_epi32(w, 16));
+  x[1] = _mm512_castsi512_ps(_mm512_and_si512(w, _mm512_set1_epi32(-0x10000)));
+}
+template <bool kTail>
+inline __m256i load_bytes(const void* p, int n) {
+  if (!kTail) return _mm256_loadu_si256(static_cast<const __m256i*>(p));
+  return _mm256_maskz_loadu_epi8((1u << n) - 1, p);
+}
+template <bool kTail>
+inline void split_e5m2(const void* p, int n, Vec (&x)[2]) {
+  const __m256i w = load_bytes<kTail>(p, n);
+  x[0] = _mm512_cvtph_ps(_mm256_slli_epi16(w, 8));
+  x[1] = _mm512_cvtph_ps(_mm256_and_si256(w, _mm256_set1_epi16(-0x100)));
+}
+// The high byte of each word from e4m3 to f16, whose exponent bias is 8 more: 2^-8 of the value.
+// Only 0x7f, which is NaN, carries into bit 14, and becomes a NaN of f16.
+inline __m256i half_of_e4m3(__m256i w) {
+  const __m256i h = _mm256_and_si256(_mm256_srai_epi16(w, 1), _mm256_set1_epi16(-0x4080));
+  const __m256i carry = _mm256_add_epi16(h, _mm256_set1_epi16(0x80));
+  return _mm256_or_si256(h, _mm256_and_si256(carry, _mm256_set1_epi16(0x4000)));
+}
+// Times 2^-8.
+template <bool kTail>
+inline void split_e4m3(const void* p, int n, Vec (&x)[2]) {
+  const __m256i w = load_bytes<kTail>(p, n);
+  x[0] = _mm512_cvtph_ps(half_of_e4m3(_mm256_slli_epi16(w, 8)));
+  x[1] = _mm512_cvtph_ps(half_of_e4m3(w));
+}
+/// The even lanes of a register pair, and the odd ones.
+inline void unzip(Vec a, Vec b, Vec (&x)[2]) {
+  const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  x[0] = _mm512_permutex2var_ps(a, even, b);
+  x[1] = _mm512_permutex2var_ps(a, _mm512_add_epi32(even, _mm512_set1_epi32(1)), b);
+}
+/// Even and odd elements side by side again.
+inline void join(Vec even, Vec odd, Vec (&x)[2]) {
+  const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  x[0] = _mm512_permutex2var_ps(even, low, odd);
+  x[1] = _mm512_permutex2var_ps(even, _mm512_add_epi32(low, _mm512_set1_epi32(8)), odd);
+}
+
 // Round to nearest even; NaN stays NaN.
 inline void narrow_bf16(void* p, Vec x, int n) {
   const __m512i u = _mm512_castps_si512(x);
@@ -99,6 +146,13 @@ inline void narrow_f16(void* p, Vec x, int n) {
   const __m256i h = _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   _mm256_mask_storeu_epi16(p, first_lanes(n), h);
 }
+
+/// The low byte of each word. REQUIRES: the others are 0.
+template <class Integers>
+inline void narrow_bytes(void* p, Integers x) {
+  _mm_storeu_si128(static_cast<__m128i*>(p), _mm512_cvtepi32_epi8(bits_as<__m512i>(x)));
+}
+inline Vec swap_neighbours(Vec a) { return _mm512_permute_ps(a, 0xb1); }
 
 /// Lane i of the result is the sum of the lanes of a[i].
 inline Vec sum_each(Vec (&a)[kWidth]) {

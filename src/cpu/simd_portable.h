@@ -15,14 +15,6 @@ constexpr int kWidth = 4;
 constexpr int kMicroRows = 6;
 constexpr int kMicroVecs = 2;
 
-template <class To, class From>
-inline To bits_as(const From& from) {
-  static_assert(sizeof(To) == sizeof(From));
-  To to;
-  memcpy(&to, &from, sizeof(to));
-  return to;
-}
-
 inline Vec splat(float x) { return Vec{x, x, x, x}; }
 inline Vec load(const float* p) {
   Vec x;
@@ -40,6 +32,7 @@ inline Vec load_words(const void* p) {
   return x;
 }
 inline Vec load_words_first(const void* p, int) { return load_words(p); }
+inline void store_words(void* p, Vec x) { memcpy(p, &x, sizeof(x)); }
 inline Vec splat_word(const void* p) {
   float word;
   memcpy(&word, p, sizeof(word));
@@ -125,6 +118,43 @@ inline Vec widen_e4m3(const void* p, int) {
   return Vec{float_of_e4m3(b[0]), float_of_e4m3(b[1]), float_of_e4m3(b[2]), float_of_e4m3(b[3])};
 }
 
+// 2 * kWidth elements, the even ones in x[0] and the odd ones in x[1]. Rows end in whole ones.
+template <bool>
+inline void split_bf16(const void* p, int, Vec (&x)[2]) {
+  const IntVec w = bits_as<IntVec>(load_words(p));
+  x[0] = bits_as<Vec>(w << 16);
+  x[1] = bits_as<Vec>(w & -0x10000);
+}
+template <bool>
+inline void split_e5m2(const void* p, int, Vec (&x)[2]) {
+  uint8_t b[8];
+  memcpy(b, p, sizeof(b));
+  x[0] = Vec{float_of_f16(b[0] << 8), float_of_f16(b[2] << 8), float_of_f16(b[4] << 8),
+             float_of_f16(b[6] << 8)};
+  x[1] = Vec{float_of_f16(b[1] << 8), float_of_f16(b[3] << 8), float_of_f16(b[5] << 8),
+             float_of_f16(b[7] << 8)};
+}
+// Times 2^-8, as the other units have it.
+template <bool>
+inline void split_e4m3(const void* p, int, Vec (&x)[2]) {
+  uint8_t b[8];
+  memcpy(b, p, sizeof(b));
+  x[0] = Vec{float_of_e4m3(b[0]), float_of_e4m3(b[2]), float_of_e4m3(b[4]), float_of_e4m3(b[6])};
+  x[1] = Vec{float_of_e4m3(b[1]), float_of_e4m3(b[3]), float_of_e4m3(b[5]), float_of_e4m3(b[7])};
+  x[0] *= 0x1p-8f;
+  x[1] *= 0x1p-8f;
+}
+/// The even lanes of a register pair, and the odd ones.
+inline void unzip(Vec a, Vec b, Vec (&x)[2]) {
+  x[0] = Vec{a[0], a[2], b[0], b[2]};
+  x[1] = Vec{a[1], a[3], b[1], b[3]};
+}
+/// Even and odd elements side by side again.
+inline void join(Vec even, Vec odd, Vec (&x)[2]) {
+  x[0] = Vec{even[0], odd[0], even[1], odd[1]};
+  x[1] = Vec{even[2], odd[2], even[3], odd[3]};
+}
+
 // Round to nearest even; NaN stays NaN.
 inline uint16_t bf16_of(float x) {
   const uint32_t u = bits_as<uint32_t>(x);
@@ -151,6 +181,15 @@ inline void narrow_f16(void* p, Vec x, int) {
   const uint16_t h[4] = {f16_of(x[0]), f16_of(x[1]), f16_of(x[2]), f16_of(x[3])};
   memcpy(p, h, sizeof(h));
 }
+
+/// The low byte of each word. REQUIRES: the others are 0.
+template <class Integers>
+inline void narrow_bytes(void* p, Integers x) {
+  const uint8_t b[4] = {static_cast<uint8_t>(x[0]), static_cast<uint8_t>(x[1]),
+                        static_cast<uint8_t>(x[2]), static_cast<uint8_t>(x[3])};
+  memcpy(p, b, sizeof(b));
+}
+inline Vec swap_neighbours(Vec a) { return Vec{a[1], a[0], a[3], a[2]}; }
 
 /// Lane i of the result is the sum of the lanes of a[i].
 inline Vec sum_each(Vec (&a)[kWidth]) {

@@ -37,9 +37,9 @@ void attention_cpu_worker(const AttentionCpuUnit& unit, const AttentionSpec& spe
   unit.begin(spec, scratch);
   for (int w; (w = ticket.fetch_add(1, std::memory_order_relaxed)) < workers;) {
     const int group = w / lanes;
-    for (int32_t i = params.work_indptr[group]; i < params.work_indptr[group + 1]; ++i) {
-      unit.run_item(spec, params, params.items[i], w % lanes, scratch);
-    }
+    const int32_t begin = params.work_indptr[group];
+    unit.run_items(spec, params, params.items + begin, params.work_indptr[group + 1] - begin,
+                   w % lanes, scratch);
   }
   unit.end();
 }

@@ -4,7 +4,7 @@
 
 namespace weft {
 
-static_assert(kLanes == 16, "compiled without the flags of its ISA");
+static_assert(kWidth == 16, "compiled without the flags of its ISA");
 
 extern const MergeTable kMergeTableAvx512;
 constinit const MergeTable kMergeTableAvx512 = make_table();

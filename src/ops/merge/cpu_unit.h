@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The body of the merge kernels, compiled once per ISA by cpu_<isa>.cc. Lanes run over heads for
-// the weights and over head_dim for the sums. Anonymous namespace, no standard containers: lanes.h.
+// the weights and over head_dim for the sums. Anonymous namespace, no standard containers: simd.h.
 #pragma once
 
-#include "src/cpu/lanes_math.h"
+#include "src/cpu/elements.h"
+#include "src/cpu/simd_math.h"
 #include "src/ops/merge/rooms.h"
 #include "src/ops/merge/unit.h"
 
@@ -18,7 +19,7 @@ static_assert(kMaxSums >= kMaxMergeHeadDim);
 constexpr float kInfinity = __builtin_inff();
 constexpr float kLeftOut = -1.0f;  // a weight is never negative
 
-// Neighbouring heads of a row: at most kLanes, and kMaxSums elements.
+// Neighbouring heads of a row: at most kWidth, and kMaxSums elements.
 struct HeadBlock {
   int begin;
   int count;
@@ -26,37 +27,37 @@ struct HeadBlock {
 
 // What is common to all weights of a head: w_s = exp2((lse_s - top) * to_base2) * inverse.
 struct Totals {
-  F32 top, inverse, lse;
+  Vec top, inverse, lse;
 };
 
-inline F32 lse_of(const MergeRow& row, int state, HeadBlock heads) {
+inline Vec lse_of(const MergeRow& row, int state, HeadBlock heads) {
   const float* lse =
       state == 0 ? row.lse_first : row.lse_rest + (state - 1) * row.lse_rest_stride_state;
-  return heads.count == kLanes ? load(lse + heads.begin) : load_n(lse + heads.begin, heads.count);
+  return heads.count == kWidth ? load(lse + heads.begin) : load_n(lse + heads.begin, heads.count);
 }
 
 // NaN loses every comparison, so it never is the top; it enters the sum, and with it everything.
 inline Totals totals(const MergeRow& row, HeadBlock heads) {
-  F32 top = splat(-kInfinity);
+  Vec top = splat(-kInfinity);
   for (int s = 0; s < row.num_states; ++s) {
-    const F32 lse = lse_of(row, s, heads);
+    const Vec lse = lse_of(row, s, heads);
     top = lse > top ? lse : top;
   }
-  top = top == -kInfinity ? F32{} : top;
-  F32 sum = {};
+  top = top == -kInfinity ? Vec{} : top;
+  Vec sum = {};
   for (int s = 0; s < row.num_states; ++s) {
-    sum += exp2_lanes((lse_of(row, s, heads) - top) * row.to_base2);
+    sum += exp2_of((lse_of(row, s, heads) - top) * row.to_base2);
   }
-  const F32 merged = top + log2_lanes(sum) / row.to_base2;
+  const Vec merged = top + log2_of(sum) / row.to_base2;
   return {top, 1.0f / sum, sum == 0.0f ? splat(-kInfinity) : merged};
 }
 
 inline void weigh(const MergeRow& row, HeadBlock heads, const Totals& t, int begin, int end,
                   float* weights) {
   for (int s = begin; s < end; ++s) {
-    const F32 lse = lse_of(row, s, heads);
-    const F32 w = exp2_lanes((lse - t.top) * row.to_base2) * t.inverse;
-    store(weights + (s - begin) * kLanes, lse == -kInfinity ? splat(kLeftOut) : w);
+    const Vec lse = lse_of(row, s, heads);
+    const Vec w = exp2_of((lse - t.top) * row.to_base2) * t.inverse;
+    store(weights + (s - begin) * kWidth, lse == -kInfinity ? splat(kLeftOut) : w);
   }
 }
 
@@ -65,7 +66,7 @@ struct Fold {
   const MergeRow* row;
   int head;
   int begin, end;
-  const float* weights;  // of this head: [end - begin], kLanes apart
+  const float* weights;  // of this head: [end - begin], kWidth apart
   float* sums;           // [head_dim] of this head
 };
 
@@ -79,13 +80,13 @@ inline const In* state_of(const Fold& f, int state) {
 }
 
 template <bool kPartial, class T>
-inline F32 take(const T* p, int n) {
+inline Vec take(const T* p, int n) {
   if constexpr (kPartial) return load_n(p, n);
   return load(p);
 }
 
 template <bool kPartial, class T>
-inline void put(T* p, F32 x, int n) {
+inline void put(T* p, Vec x, int n) {
   if constexpr (kPartial) return store_n(p, x, n);
   return store(p, x);
 }
@@ -93,39 +94,39 @@ inline void put(T* p, F32 x, int n) {
 // kVectors registers of the head from element d; with kPartial the last `n` lanes of a head.
 template <class In, class Out, int kVectors, bool kPartial>
 inline void fold(const Fold& f, int d, int n) {
-  F32 sum[kVectors] = {};
+  Vec sum[kVectors] = {};
   for (int i = 0; i < kVectors && f.begin > 0; ++i) {
-    sum[i] = take<kPartial>(f.sums + d + i * kLanes, n);
+    sum[i] = take<kPartial>(f.sums + d + i * kWidth, n);
   }
   for (int s = f.begin; s < f.end; ++s) {
-    const float w = f.weights[(s - f.begin) * kLanes];
+    const float w = f.weights[(s - f.begin) * kWidth];
     if (w == kLeftOut) continue;
     const In* o = state_of<In>(f, s) + d;
-    prefetch_beyond(o, kVectors * kLanes * int64_t{sizeof(In)});
-    for (int i = 0; i < kVectors; ++i) sum[i] += w * take<kPartial>(o + i * kLanes, n);
+    prefetch_beyond(o, kVectors * kWidth * int64_t{sizeof(In)});
+    for (int i = 0; i < kVectors; ++i) sum[i] += w * take<kPartial>(o + i * kWidth, n);
   }
   if (f.end < f.row->num_states) {
-    for (int i = 0; i < kVectors; ++i) put<kPartial>(f.sums + d + i * kLanes, sum[i], n);
+    for (int i = 0; i < kVectors; ++i) put<kPartial>(f.sums + d + i * kWidth, sum[i], n);
     return;
   }
   Out* out = reinterpret_cast<Out*>(f.row->o + f.head * f.row->o_stride_head) + d;
-  prefetch_beyond(out, kVectors * kLanes * int64_t{sizeof(Out)});
-  for (int i = 0; i < kVectors; ++i) put<kPartial>(out + i * kLanes, sum[i], n);
+  prefetch_beyond(out, kVectors * kWidth * int64_t{sizeof(Out)});
+  for (int i = 0; i < kVectors; ++i) put<kPartial>(out + i * kWidth, sum[i], n);
 }
 
 template <class In, class Out>
 inline void fold_head(const Fold& f) {
   const int head_dim = f.row->head_dim;
   int d = 0;
-  for (; d + 4 * kLanes <= head_dim; d += 4 * kLanes) fold<In, Out, 4, false>(f, d, kLanes);
-  for (; d + kLanes <= head_dim; d += kLanes) fold<In, Out, 1, false>(f, d, kLanes);
+  for (; d + 4 * kWidth <= head_dim; d += 4 * kWidth) fold<In, Out, 4, false>(f, d, kWidth);
+  for (; d + kWidth <= head_dim; d += kWidth) fold<In, Out, 1, false>(f, d, kWidth);
   if (d < head_dim) fold<In, Out, 1, true>(f, d, head_dim - d);
 }
 
 template <class In, class Out>
 inline void merge_block(const MergeRow& row, HeadBlock heads) {
   const Totals t = totals(row, heads);
-  float weights[kChunk * kLanes];
+  float weights[kChunk * kWidth];
   float sums[kMaxSums];
   int begin = 0;
   do {  // once with no state at all: it writes the zeros
@@ -142,7 +143,7 @@ inline void merge_block(const MergeRow& row, HeadBlock heads) {
 
 template <class In, class Out>
 void merge_row(const MergeRow& row) {
-  const int most = min_of(kLanes, kMaxSums / row.head_dim);
+  const int most = min_of(kWidth, kMaxSums / row.head_dim);
   for (int h = 0; h < row.num_heads; h += most) {
     merge_block<In, Out>(row, {h, min_of(most, row.num_heads - h)});
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// run_item for any matrix unit: whole tiles are finished at once, pieces of a cut tile leave
+// run_items for any matrix unit: whole tiles are finished at once, pieces of a cut tile leave
 // partial states, and the last piece to arrive merges them in ascending order of keys.
 #pragma once
 
@@ -38,7 +38,7 @@ template <class M>
 void run_whole(TileRun<M>& run, const AttentionSpec& spec, const AttentionParams& params,
                const Tile& tile, const Scratch& scratch, const StateRanges& states) {
   if (states.count == 1) {
-    run.attend(states.begin, states.end);
+    run.attend(states.begin, states.end, true);
     for (int r = 0; r < tile.rows; ++r) {
       const RowSums sums = run.sums(r);
       finish_row(spec, params, tile, r, sums, run.natural_o(scratch.o, r));
@@ -47,7 +47,7 @@ void run_whole(TileRun<M>& run, const AttentionSpec& spec, const AttentionParams
   }
   for (int r = 0; r < tile.rows; ++r) scratch.total[r] = RowSums{};
   for (int i = 0; i < states.count; ++i) {
-    run.attend(states.state_begin(i), states.state_end(i));
+    run.attend(states.state_begin(i), states.state_end(i), i + 1 == states.count);
     for (int r = 0; r < tile.rows; ++r) {
       const int64_t at = int64_t{r} * scratch.ldo;
       fold_row(scratch.total[r], scratch.total_o + at, run.sums(r), scratch.o + at, scratch.ldo);
@@ -68,7 +68,7 @@ void run_piece(TileRun<M>& run, const AttentionSpec& spec, const AttentionParams
                const Tile& tile, const Scratch& scratch, const StateRanges& states, int64_t first) {
   const int dv = spec.head_dim_vo;
   for (int i = 0; i < states.count; ++i) {
-    run.attend(states.state_begin(i), states.state_end(i));
+    run.attend(states.state_begin(i), states.state_end(i), i + 1 == states.count);
     for (int r = 0; r < tile.rows; ++r) {
       const int64_t at = first + int64_t{i} * tile.rows + r;
       const RowSums sums = run.sums(r);
@@ -106,25 +106,39 @@ inline bool last_arrival(const AttentionSpec& spec, const AttentionParams& param
 }
 
 template <class M>
-void run_item(const AttentionSpec& spec, const AttentionParams& params, const WorkItem& item,
-              int lane, void* memory) {
+void run_tile(const AttentionSpec& spec, const AttentionParams& params, const WorkItem& item,
+              int lane, TileRun<M>& run, const Tile& tile, const Scratch& scratch) {
+  const StateRanges states = state_ranges(spec, tile, item);
+  run.load_queries();
+  if (item.merge < 0) return run_whole(run, spec, params, tile, scratch, states);
+  run_piece(run, spec, params, tile, scratch, states,
+            partial_index(params, lane, item.partial_row));
+  if (!last_arrival(spec, params, item, lane)) return;
+  const MergeItem& merge = params.merges[item.merge];
+  merge_tile(spec, params, tile, merge, partial_index(params, lane, merge.partial_row), scratch.o);
+}
+
+template <class M>
+void run_items(const AttentionSpec& spec, const AttentionParams& params, const WorkItem* items,
+               int count, int lane, void* memory) {
   const Scratch scratch = carve_scratch<M>(spec, memory);
-  for (int head = item.head_begin; head < item.head_end; ++head) {
+  const auto rows_of = [&](const WorkItem& item, int head) {
     const int kv_head = lane * spec.schedule.heads_per_lane + head;
-    const Tile tile = make_tile(spec, params, item, kv_head);
-    const StateRanges states = state_ranges(spec, tile, item);
-    TileRun<M> run(spec, params, scratch, tile);
-    run.load_queries();
-    if (item.merge < 0) {
-      run_whole(run, spec, params, tile, scratch, states);
-      continue;
+    return TileRows(spec, params, make_tile(spec, params, item, kv_head), item.kv_begin);
+  };
+  if (count == 0) return;
+  TileRows rows = rows_of(items[0], items[0].head_begin);
+  for (int i = 0; i < count; ++i) {
+    for (int head = items[i].head_begin; head < items[i].head_end; ++head) {
+      const bool same = head + 1 < items[i].head_end;
+      const bool more = same || i + 1 < count;
+      const TileRows next = same   ? rows_of(items[i], head + 1)
+                            : more ? rows_of(items[i + 1], items[i + 1].head_begin)
+                                   : rows;
+      TileRun<M> run(spec, params, scratch, rows, more ? &next : nullptr);
+      run_tile(spec, params, items[i], lane, run, rows.tile, scratch);
+      rows = next;
     }
-    run_piece(run, spec, params, tile, scratch, states,
-              partial_index(params, lane, item.partial_row));
-    if (!last_arrival(spec, params, item, lane)) continue;
-    const MergeItem& merge = params.merges[item.merge];
-    merge_tile(spec, params, tile, merge, partial_index(params, lane, merge.partial_row),
-               scratch.o);
   }
 }
 

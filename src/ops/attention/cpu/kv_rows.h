@@ -9,6 +9,12 @@
 namespace weft {
 namespace {
 
+/// Where the rows of one block lie. Keys, then values: one list of 2 * kBlockKeys rows.
+struct BlockRows {
+  const char* k[kBlockKeys];
+  const char* v[kBlockKeys];
+};
+
 /// Keys or values of one request and head. Strides in bytes.
 struct KvSource {
   const char* base = nullptr;  // of the head

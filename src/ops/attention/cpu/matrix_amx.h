@@ -16,8 +16,14 @@ namespace {
 constexpr int kTileRows = 16;
 constexpr int kTileWords = 16;  // of a row: 64 bytes
 
-/// Gives C and A tiles `rows` rows. About 200 cycles: for the ends of a run and of a row range.
+// What this thread's tiles are configured for.
+static thread_local int configured_rows = 0;
+
+/// Gives C and A tiles `rows` rows, unless they have them: it takes about 200 cycles, and a decode
+/// step needs the same number from its first block to its last.
 inline void configure_tiles(int rows) {
+  if (configured_rows == rows) return;
+  configured_rows = rows;
   struct alignas(64) {
     uint8_t palette = 1;
     uint8_t start_row = 0;
@@ -34,31 +40,39 @@ inline void configure_tiles(int rows) {
   _tile_loadconfig(&config);
 }
 
+inline void release_tiles() {
+  configured_rows = 0;
+  _tile_release();
+}
+
 struct AmxMatrix : Bf16Matrix {
   // One tile of rows at a time: their dots and weights are read back from L1 while the tiles of K
   // and V share it. 1390 GFLOP/s on two cores of a Xeon, 1120 with chunks of 48.
   static constexpr int kChunkRows = 16;
 
+  // From three rows on a packed block costs less than vdpbf16ps, which is slower than f32 FMA on
+  // the processors that have tiles.
+  static constexpr int kFewRows = 2;
+
   /// REQUIRES: B has whole tiles of steps, zero where A has none; columns is a multiple of 32.
   static void multiply(const Operands& x, int rows, int columns, const PackedWords& b) {
-    int row = 0;
-    for (; row + kTileRows <= rows; row += kTileRows) multiply_rows(x, row, columns, b);
-    if (row == rows) return;
-    configure_tiles(rows - row);
-    multiply_rows(x, row, columns, b);
-    configure_tiles(kTileRows);
+    for (int row = 0; row < rows; row += kTileRows) {
+      const int n = min_of(rows - row, kTileRows), last = row + n - 1;
+      configure_tiles(n);
+      const int wanted = round_up(min_of(columns, x.columns_of(last, columns)), 2 * kWidth);
+      const int steps = x.steps_of(last);
+      int column = 0;
+      for (; column + 4 * kWidth <= wanted; column += 4 * kWidth) {
+        strip<4>(x, row, column, steps, b);
+      }
+      for (; column < wanted; column += 2 * kWidth) strip<2>(x, row, column, steps, b);
+    }
   }
 
  private:
-  static void multiply_rows(const Operands& x, int row, int columns, const PackedWords& b) {
-    int column = 0;
-    for (; column + 4 * kWidth <= columns; column += 4 * kWidth) strip<4>(x, row, column, b);
-    for (; column < columns; column += 2 * kWidth) strip<2>(x, row, column, b);
-  }
-
   // Tile numbers are part of the instructions, hence the four lines where a loop would do.
   template <int C>
-  [[gnu::always_inline]] static void strip(const Operands& x, int row, int column,
+  [[gnu::always_inline]] static void strip(const Operands& x, int row, int column, int steps,
                                            const PackedWords& b) {
     float* c = x.c + row * x.ldc + column;
     const int64_t c_stride = x.ldc * 4, a_stride = x.lda * 4, b_stride = b.ld * 4;
@@ -73,7 +87,7 @@ struct AmxMatrix : Bf16Matrix {
       if constexpr (C == 4) _tile_zero(2);
       if constexpr (C == 4) _tile_zero(3);
     }
-    for (int k = 0; k < x.steps; k += kTileWords) {
+    for (int k = 0; k < steps; k += kTileWords) {
       const uint32_t* from = b.words + k * b.ld + column;
       _tile_loadd(4, x.a + row * x.lda + k, a_stride);
       _tile_loadd(5, from, b_stride);

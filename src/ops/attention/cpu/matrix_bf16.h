@@ -8,37 +8,44 @@
 #pragma once
 
 #include "src/cpu/convert.h"
+#include "src/cpu/pairs.h"
 #include "src/ops/attention/cpu/multiply.h"
 #include "src/ops/attention/cpu/softmax.h"
 
 namespace weft {
 namespace {
 
+template <bool kValue>
+struct Flag {
+  static constexpr bool value = kValue;
+};
+
 struct Bf16Matrix {
   static constexpr DType kNative = DType::bf16;
   static constexpr int kPerWord = 2;             // elements of a word
   static constexpr int kColumnPad = 2 * kWidth;  // columns of o come in multiples of it
-  static constexpr int kRowPad = 1;              // rows of a tile likewise
   // Rows that go through dots, softmax and accumulation together: 48 rows of dots and weights are
   // 18 KB, which stay in L1 between the three.
   static constexpr int kChunkRows = 48;
   static constexpr int kFewRows = 8;  // tiles of so few rows skip the packing
 
+  /// Rows of such keys or values must become kNative before they are used.
+  static bool stages(DType dtype, bool, bool) { return dtype != DType::bf16; }
+  /// Rows of few_rows.h keep the order of such elements (pairs.h).
+  static bool in_pairs(DType) { return false; }
+
   [[gnu::always_inline]] static Vec dot(Vec acc, Vec a, Vec b) {
     return _mm512_dpbf16_ps(acc, (__m512bh)a, (__m512bh)b);
   }
 
-  /// A row of the cache, or of q, in words.
+  /// A row of the cache, or of q, in words. FP8 is exact in bf16.
   static void to_words(uint32_t* to, const void* from, DType dtype, int n) {
-    const char* p = static_cast<const char*>(from);
-    switch (dtype) {
-      case DType::bf16:
-        memcpy(to, p, static_cast<size_t>(n) * 2);
-        return;
-      case DType::e4m3:
-        return convert(to, n, [=](int i, int m) { return widen_e4m3(p + i, m); });
-      default:
-        return convert(to, n, [=](int i, int m) { return widen_e5m2(p + i, m); });
+    if (dtype == DType::bf16) {
+      memcpy(to, from, static_cast<size_t>(n) * 2);
+    } else if (dtype == DType::e4m3) {
+      widen_fp8<DType::e4m3>(to, static_cast<const char*>(from), n);
+    } else {
+      widen_fp8<DType::e5m2>(to, static_cast<const char*>(from), n);
     }
   }
   static void from_f32(uint32_t* to, const float* from, int n) {
@@ -50,57 +57,50 @@ struct Bf16Matrix {
     }
   }
 
-  /// Rows of V zipped in pairs: row k of `v` holds keys 2k and 2k + 1.
-  static void pack_v(uint32_t* v, int ld, const char* const* rows, DType, int n) {
-    for (int k = 0; k < kBlockKeys / 2; ++k) {
-      const char* even = rows[2 * k];
-      const char* odd = rows[2 * k + 1];
-      uint32_t* to = v + k * ld;
+  /// Elements [first, first + kPair) of kWidth keys, of which `left` exist: word w of key j goes to
+  /// k[w * kBlockKeys + j].
+  static void pack_keys(uint32_t* k, const char* const* rows, DType, int first, int left) {
+    transpose_words(rows, int64_t{first} * 2, min_of(left / 2, kWidth), k + first / 2 * kBlockKeys,
+                    kBlockKeys);
+  }
+  /// Values of keys `key` and `key + 1`, zipped: row k of `v` holds keys 2k and 2k + 1.
+  static void pack_values(uint32_t* v, int ld, const char* const* rows, int key, DType, int n) {
+    uint32_t* to = v + key / 2 * ld;
+    const auto put = [&](int c, auto tail) {
       Vec pair[2];
-      int c = 0;
-      for (; c + kColumnPad <= n; c += kColumnPad) {
-        zip(load_words(even + 2 * c), load_words(odd + 2 * c), pair);
-        store_words(to + c, pair[0]);
-        store_words(to + c + kWidth, pair[1]);
-      }
-      if (c == n) continue;
-      const int words = (n - c) / 2;
-      zip(load_words_first(even + 2 * c, words), load_words_first(odd + 2 * c, words), pair);
+      load_values<DType::bf16, tail.value>(rows + key, int64_t{c} * 2, n - c, pair);
       store_words(to + c, pair[0]);
       store_words(to + c + kWidth, pair[1]);
-    }
+    };
+    int c = 0;
+    for (; c + kPair <= n; c += kPair) put(c, Flag<false>{});
+    if (c < n) put(c, Flag<true>{});
   }
   static void multiply(const Operands& x, int rows, int columns, const PackedWords& b) {
     multiply_packed<Bf16Matrix>(x, rows, columns, b);
   }
 
-  /// V rows where they lie, as B of a product: step k is keys 2k and 2k + 1.
-  template <bool kTail>
-  struct RowsInPlace {
-    const char* const* rows;
-    int n;  // columns; kTail: the last registers of a row are part empty
-    template <int C>
-    [[gnu::always_inline]] void load_vecs(int k, int column, Vec (&b)[C]) const {
-      static_assert(C % 2 == 0);
-      const char* even = rows[2 * k] + 2 * column;
-      const char* odd = rows[2 * k + 1] + 2 * column;
-      for (int c = 0; c < C; c += 2) {
-        const int words = (n - column - c * kWidth) / 2;
-        const int at = 2 * c * kWidth;
-        Vec pair[2];
-        if (kTail) {
-          zip(load_words_first(even + at, words), load_words_first(odd + at, words), pair);
-        } else {
-          zip(load_words(even + at), load_words(odd + at), pair);
-        }
-        b[c] = pair[0];
-        b[c + 1] = pair[1];
-      }
-    }
-  };
+  /// Calls f with the dtype of staged rows as a type: what few_rows.h is compiled for.
+  template <class F>
+  static void with_dtype(DType, F f) {
+    f(DTypeOf<DType::bf16>{});
+  }
+  template <DType, bool kTail>
+  [[gnu::always_inline]] static void load_chunk(const char* p, int n, Vec (&b)[1]) {
+    b[0] = kTail ? load_words_first(p, n / 2) : load_words(p);
+  }
+  /// A pair of columns, `offset` bytes into the two rows of V that a word of weights stands for.
+  template <DType, bool kTail>
+  [[gnu::always_inline]] static void load_values(const char* const* rows, int64_t offset, int n,
+                                                 Vec (&b)[2]) {
+    Vec even[1], odd[1];
+    load_chunk<DType::bf16, kTail>(rows[0] + offset, n, even);
+    load_chunk<DType::bf16, kTail>(rows[1] + offset, n, odd);
+    zip(even[0], odd[0], b);
+  }
 
   /// o of one row in natural column order; `room` may hold it.
-  static const float* natural_row(const float* o, float* room, int n) {
+  static const float* natural_row(const float* o, float* room, int n, DType) {
     const __m512i low = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
     const __m512i high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
     for (int c = 0; c < n; c += kColumnPad) {
@@ -113,12 +113,28 @@ struct Bf16Matrix {
 
  private:
   static void store_pairs(uint32_t* p, __m512bh x) { _mm512_storeu_si512(p, (__m512i)x); }
-  static void store_words(uint32_t* p, Vec x) { _mm512_storeu_ps(p, x); }
 
   [[gnu::always_inline]] static void zip(Vec even, Vec odd, Vec (&pair)[2]) {
     const __m512i a = _mm512_castps_si512(even), b = _mm512_castps_si512(odd);
     pair[0] = _mm512_castsi512_ps(_mm512_unpacklo_epi16(a, b));
     pair[1] = _mm512_castsi512_ps(_mm512_unpackhi_epi16(a, b));
+  }
+
+  // The upper half of an f32 is its bf16; of two elements, the even one is the lower half.
+  template <DType dtype>
+  static void widen_fp8(uint32_t* to, const char* from, int n) {
+    const Vec factor = splat(pair_factor(dtype));
+    for (int i = 0; i < n; i += kPair) {
+      Vec x[2];
+      if (i + kPair <= n) {
+        load_pair<dtype, false>(from + i, n - i, x);
+      } else {
+        load_pair<dtype, true>(from + i, n - i, x);
+      }
+      const __m512i even = _mm512_srli_epi32(_mm512_castps_si512(x[0] * factor), 16);
+      const __m512i odd = _mm512_castps_si512(x[1] * factor);
+      _mm512_storeu_si512(to + i / 2, _mm512_or_si512(even, odd));
+    }
   }
 
   // Rounds f32 lanes f(i, lanes) to bf16 pairs.

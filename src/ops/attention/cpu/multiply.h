@@ -28,11 +28,20 @@ struct Operands {
   int64_t ldc;
   int steps;
   bool accumulate;  // false: C holds nothing yet
+  // By row, ascending, null = all: how many columns of C, or steps, are wanted. The others of C are
+  // left as they are, and the others of A are not read.
+  const uint8_t* columns_wanted = nullptr;
+  const uint8_t* steps_wanted = nullptr;
+
+  int columns_of(int row, int columns) const {
+    return columns_wanted == nullptr ? columns : columns_wanted[row];
+  }
+  int steps_of(int row) const { return steps_wanted == nullptr ? steps : steps_wanted[row]; }
 };
 
 // R rows by C registers, all accumulators in registers.
 template <class M, int R, int C, class BSource>
-[[gnu::always_inline]] inline void micro_tile(const Operands& x, int row, int column,
+[[gnu::always_inline]] inline void micro_tile(const Operands& x, int row, int column, int steps,
                                               const BSource& source) {
   Vec acc[R][C];
   const uint32_t* a = x.a + row * x.lda;
@@ -44,7 +53,7 @@ template <class M, int R, int C, class BSource>
       acc[r][c] = x.accumulate ? load(to + r * x.ldc + c * kWidth) : splat(0.0f);
     }
   }
-  for (int k = 0; k < x.steps; ++k) {
+  for (int k = 0; k < steps; ++k) {
     Vec b[C];
     source.load_vecs(k, column, b);
 #pragma GCC unroll 8
@@ -61,34 +70,44 @@ template <class M, int R, int C, class BSource>
   }
 }
 
-// The last 1..5 rows of a strip.
-template <class M, int C, class BSource>
-inline void last_rows(const Operands& x, int row, int rows, int column, const BSource& source) {
-  static_assert(kMicroRows == 6);
-  switch (rows) {
-    case 1:
-      return micro_tile<M, 1, C>(x, row, column, source);
-    case 2:
-      return micro_tile<M, 2, C>(x, row, column, source);
-    case 3:
-      return micro_tile<M, 3, C>(x, row, column, source);
-    case 4:
-      return micro_tile<M, 4, C>(x, row, column, source);
-    case 5:
-      return micro_tile<M, 5, C>(x, row, column, source);
-    default:
-      return;
-  }
+// `rows` rows of a strip: 1..kMost.
+template <class M, int kMost, int C, class BSource>
+inline void micro_rows(const Operands& x, int row, int rows, int column, int steps,
+                       const BSource& source) {
+  if (rows == kMost) return micro_tile<M, kMost, C>(x, row, column, steps, source);
+  if constexpr (kMost > 1) micro_rows<M, kMost - 1, C>(x, row, rows, column, steps, source);
 }
 
 template <class M, int C>
-[[gnu::noinline]] void multiply_strip(const Operands& x, int rows, int column,
-                                      const PackedWords& b) {
-  int row = 0;
-  for (; row + kMicroRows <= rows; row += kMicroRows) {
-    micro_tile<M, kMicroRows, C>(x, row, column, b);
+[[gnu::noinline]] void multiply_rows(const Operands& x, int row, int rows, int column, int steps,
+                                     const PackedWords& b) {
+  micro_rows<M, kMicroRows, C>(x, row, rows, column, steps, b);
+}
+
+// A strip of C registers, of which each group of rows wants so many.
+template <class M, int C>
+void multiply_strip(const Operands& x, int rows, int column, const PackedWords& b) {
+  for (int row = 0; row < rows; row += kMicroRows) {
+    const int n = min_of(rows - row, kMicroRows);
+    const int last = row + n - 1, steps = x.steps_of(last);
+    const int left = x.columns_of(last, column + C * kWidth) - column;
+    if (left <= 0) continue;
+    if constexpr (C == 4) {
+      if (left <= kWidth) {
+        multiply_rows<M, 1>(x, row, n, column, steps, b);
+        continue;
+      }
+      if (left <= 2 * kWidth) {
+        multiply_rows<M, 2>(x, row, n, column, steps, b);
+        continue;
+      }
+      if (left <= 3 * kWidth) {
+        multiply_rows<M, 3>(x, row, n, column, steps, b);
+        continue;
+      }
+    }
+    multiply_rows<M, C>(x, row, n, column, steps, b);
   }
-  last_rows<M, C>(x, row, rows - row, column, b);
 }
 
 /// All rows by `columns` columns, a multiple of kWidth.

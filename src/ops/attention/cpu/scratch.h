@@ -3,6 +3,8 @@
 // for one run). Sized by scratch_bytes, handed in by the plan.
 #pragma once
 
+#include "src/cpu/pairs.h"
+#include "src/ops/attention/cpu/kv_rows.h"
 #include "src/ops/attention/cpu/state.h"
 
 namespace weft {
@@ -20,14 +22,15 @@ struct Scratch {
   float* d;        // [rows, kWidth], lanes to be added up
   RowSums* total;  // [rows]
   // Lives for a block.
-  const char** k_rows;  // [kBlockKeys]
-  const char** v_rows;
+  BlockRows* rows;    // [2]: of this block and of the next
   uint32_t* k_stage;  // [kBlockKeys, ldq]: rows that had to be converted or rotated
   uint32_t* v_stage;  // [kBlockKeys, ldv]
   uint32_t* k;        // packed [ldq, kBlockKeys]
   uint32_t* v;        // packed [kBlockKeys / per word, ldo]
   float* s;           // [M::kChunkRows, kBlockKeys]
   uint32_t* p;        // [M::kChunkRows, kBlockKeys / per word]
+  uint8_t* keys;      // [M::kChunkRows]: keys of the block that rows up to this one may see
+  uint8_t* words;     // [M::kChunkRows]: the same in words of p
   float* row;         // one row, wide enough for q, k and o
   float* cos_sin;     // [2, head_dim_qk / 2 padded]
 
@@ -56,14 +59,13 @@ class Carver {
 template <class M>
 Scratch carve_scratch(const AttentionSpec& spec, void* base) {
   const int dk = spec.head_dim_qk, dv = spec.head_dim_vo;
-  // Rows of tiles and of chunks end in whole units of M.
-  const int rows = round_up(spec.schedule.qo_tile, M::kRowPad);
-  const int widest = round_up(max_of(dk, dv), 64);
+  const int rows = spec.schedule.qo_tile;
+  const int widest = round_up(max_of(dk, dv), 64);  // in whole pairs of registers
   constexpr int kBlockWords = kBlockKeys / M::kPerWord;
   Scratch s;
-  s.ldq = round_up(dk / M::kPerWord, kWidth);
-  s.ldo = round_up(dv, M::kColumnPad);
-  s.ldv = round_up(dv / M::kPerWord, kWidth);
+  s.ldq = round_up(dk, kPair) / M::kPerWord;
+  s.ldo = round_up(dv, kPair);
+  s.ldv = round_up(dv, kPair) / M::kPerWord;
   const bool splits = spec.schedule.split_blocks > 0;
   const bool rope = spec.rope.mode != RopeMode::none;
   const bool stage = rope || spec.dtype_kv != M::kNative;
@@ -76,14 +78,15 @@ Scratch carve_scratch(const AttentionSpec& spec, void* base) {
   c.take(s.m, rows);
   c.take(s.d, int64_t{rows} * kWidth);
   c.take(s.total, rows);
-  c.take(s.k_rows, kBlockKeys);
-  c.take(s.v_rows, kBlockKeys);
+  c.take(s.rows, 2);
   c.take(s.k_stage, stage ? kBlockKeys * s.ldq : 0);
   c.take(s.v_stage, stage ? kBlockKeys * s.ldv : 0);
   c.take(s.k, kBlockKeys * s.ldq);
   c.take(s.v, kBlockWords * s.ldo);
   c.take(s.s, M::kChunkRows * kBlockKeys);
   c.take(s.p, M::kChunkRows * kBlockWords);
+  c.take(s.keys, M::kChunkRows);
+  c.take(s.words, M::kChunkRows);
   c.take(s.row, widest);
   c.take(s.cos_sin, rope ? widest : 0);
   s.bytes = c.bytes();

@@ -51,17 +51,14 @@ struct RowState {
   bool o_live;  // false: o holds nothing yet and must not be read
 };
 
-// Raises m to the largest logit of the block and rescales what was accumulated under the old one.
-template <bool kMasked>
-[[gnu::noinline]] void raise_max(const float* s, float scale, uint64_t visible,
-                                 const RowState& row) {
+// Raises m to the largest visible logit and rescales what was accumulated under the old one.
+[[gnu::noinline]] inline void raise_max(const float* s, float scale, uint64_t visible,
+                                        const RowState& row) {
   Vec top = splat(kMinusInfinity);
   for (int v = 0; v < kBlockVecs; ++v) {
-    Vec x = load(s + v * kWidth) * splat(scale);
-    if (kMasked) {
-      x = select(static_cast<uint32_t>(visible >> (v * kWidth)), x, splat(kMinusInfinity));
-    }
-    top = max_each(top, x);
+    const uint32_t bits = static_cast<uint32_t>(visible >> (v * kWidth));
+    const Vec x = load(s + v * kWidth) * splat(scale);
+    top = max_each(top, select(bits, x, splat(kMinusInfinity)));
   }
   const float m = reduce_max(top);
   const Vec factor = splat(exp2_of(*row.m - m));
@@ -71,32 +68,56 @@ template <bool kMasked>
   for (int c = 0; c < row.o_size; c += kWidth) store(row.o + c, load(row.o + c) * factor);
 }
 
-/// Weights of a row. `scale`: from `s` to base-2 logits. `visible` is read when kMasked.
-template <bool kMasked>
-[[gnu::always_inline]] inline void softmax_row(const float* s, float scale, uint64_t visible,
+// `visible` as a constant where it is one: no mask is applied.
+struct AllVisible {
+  static constexpr bool kMasked = false;
+  static constexpr uint64_t bits = ~uint64_t{0};
+};
+struct SomeVisible {
+  static constexpr bool kMasked = true;
+  uint64_t bits;
+};
+
+/// Weights of a row over the first kVecs registers of a block; the other weights are 0, and their
+/// dots are not read unless visible. `scale`: from `s` to base-2 logits.
+template <int kVecs, class Visible>
+[[gnu::always_inline]] inline void softmax_row(const float* s, float scale, Visible visible,
                                                const RowState& row, Vec (&x)[kBlockVecs]) {
   const auto shifted = [&] {
     const Vec factor = splat(scale), shift = splat(-*row.m);
-    for (int v = 0; v < kBlockVecs; ++v) {
+    for (int v = 0; v < kVecs; ++v) {
       x[v] = mul_add(load(s + v * kWidth), factor, shift);
-      if (kMasked) {
-        x[v] = select(static_cast<uint32_t>(visible >> (v * kWidth)), x[v], splat(kMinusInfinity));
+      if (Visible::kMasked) {
+        const uint32_t bits = static_cast<uint32_t>(visible.bits >> (v * kWidth));
+        x[v] = select(bits, x[v], splat(kMinusInfinity));
       }
     }
   };
   shifted();
   Vec top = x[0];
-  for (int v = 1; v < kBlockVecs; ++v) top = max_each(top, x[v]);
+  for (int v = 1; v < kVecs; ++v) top = max_each(top, x[v]);
   if (__builtin_expect(any_greater(top, splat(kSlack)), false)) {
-    raise_max<kMasked>(s, scale, visible, row);
+    raise_max(s, scale, visible.bits, row);
     shifted();
   }
   Vec sum = load(row.d);
-  for (int v = 0; v < kBlockVecs; ++v) {
+  for (int v = 0; v < kVecs; ++v) {
     x[v] = exp2_of(x[v]);
     sum = sum + x[v];
   }
+  for (int v = kVecs; v < kBlockVecs; ++v) x[v] = splat(0.0f);
   store(row.d, sum);
+}
+
+/// The same for any mask: quarters of a block that hold no visible key cost nothing.
+[[gnu::always_inline]] inline void softmax_masked_row(const float* s, float scale, uint64_t visible,
+                                                      const RowState& row, Vec (&x)[kBlockVecs]) {
+  constexpr int kQuarter = kBlockVecs / 4;
+  const SomeVisible some{visible};
+  if (visible >> 48 != 0) return softmax_row<kBlockVecs>(s, scale, some, row, x);
+  if (visible >> 32 != 0) return softmax_row<3 * kQuarter>(s, scale, some, row, x);
+  if (visible >> 16 != 0) return softmax_row<2 * kQuarter>(s, scale, some, row, x);
+  softmax_row<kQuarter>(s, scale, some, row, x);
 }
 
 }  // namespace

@@ -17,9 +17,10 @@ struct AttentionCpuUnit {
   /// Called by each thread of a run before its first item: fills the tables of its scratch, sets up
   /// the processor (AMX tiles).
   void (*begin)(const AttentionSpec& spec, void* scratch);
-  /// Computes one item for one lane, and merges its tile when it is the last piece to arrive.
-  void (*run_item)(const AttentionSpec& spec, const AttentionParams& params, const WorkItem& item,
-                   int lane, void* scratch);
+  /// Computes items for one lane in order, and merges the tile of each that is the last piece of
+  /// it to arrive.
+  void (*run_items)(const AttentionSpec& spec, const AttentionParams& params, const WorkItem* items,
+                    int count, int lane, void* scratch);
   /// Called after the last item: leaves the processor as `begin` found it.
   void (*end)();
 };

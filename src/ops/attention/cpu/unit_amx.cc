@@ -17,17 +17,16 @@ void begin_amx(const AttentionSpec& spec, void* memory) {
   const int words = spec.head_dim_qk / AmxMatrix::kPerWord;
   memset(scratch.k + words * kBlockKeys, 0,
          static_cast<size_t>(scratch.ldq - words) * kBlockKeys * 4);
-  configure_tiles(kTileRows);
 }
 
-void end_amx() { _tile_release(); }
+void end_amx() { release_tiles(); }
 
 }  // namespace
 
 extern const AttentionCpuUnit kAttentionAmxBf16 = {
     scratch_bytes<AmxMatrix>,
     begin_amx,
-    run_item<AmxMatrix>,
+    run_items<AmxMatrix>,
     end_amx,
 };
 

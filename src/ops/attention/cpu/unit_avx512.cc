@@ -12,7 +12,7 @@ namespace weft {
 extern const AttentionCpuUnit kAttentionAvx512 = {
     scratch_bytes<F32Matrix>,
     begin_run<F32Matrix>,
-    run_item<F32Matrix>,
+    run_items<F32Matrix>,
     end_run,
 };
 

@@ -12,7 +12,7 @@ namespace weft {
 extern const AttentionCpuUnit kAttentionAvx512Bf16 = {
     scratch_bytes<Bf16Matrix>,
     begin_run<Bf16Matrix>,
-    run_item<Bf16Matrix>,
+    run_items<Bf16Matrix>,
     end_run,
 };
 
