@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <stdexcept>
+#include <utility>
 
 namespace engine {
 namespace {
@@ -19,6 +20,16 @@ class Stopwatch {
  private:
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
+
+Buffer cache_buffer(Memory& memory, const EngineConfig& config, int head_dim) {
+  const weft::AttentionConfig& a = config.attention;
+  if (a.kv_layout == weft::KvLayout::hnd) {
+    return {memory, a.dtype_kv, {config.num_pages, a.num_kv_heads, a.page_size, head_dim}};
+  }
+  return {memory, a.dtype_kv, {config.num_pages, a.page_size, a.num_kv_heads, head_dim}};
+}
+
+}  // namespace
 
 EngineConfig completed(EngineConfig config) {
   weft::AttentionConfig& a = config.attention;
@@ -43,25 +54,15 @@ weft::AppendConfig append_config(const weft::AttentionConfig& a) {
   return config;
 }
 
-Buffer cache_buffer(Memory& memory, const EngineConfig& config, int head_dim) {
-  const weft::AttentionConfig& a = config.attention;
-  if (a.kv_layout == weft::KvLayout::hnd) {
-    return {memory, a.dtype_kv, {config.num_pages, a.num_kv_heads, a.page_size, head_dim}};
-  }
-  return {memory, a.dtype_kv, {config.num_pages, a.page_size, a.num_kv_heads, head_dim}};
-}
-
-}  // namespace
-
-Engine::Engine(const EngineConfig& config, Memory& memory, const weft::Target& target,
-               const weft::Executor& executor)
-    : config_(completed(config)),
+Engine::Engine(const EngineConfig& config, Memory& memory, weft::Attention attention,
+               weft::Append append, const weft::Executor& executor)
+    : config_(config),
       memory_(memory),
       executor_(executor),
       pool_(config_.num_pages, config_.attention.page_size),
       scheduler_(config_.limits, pool_),
-      attention_(config_.attention, target),
-      append_(append_config(config_.attention), target),
+      attention_(std::move(attention)),
+      append_(std::move(append)),
       plan_(attention_.create_plan()) {
   const weft::AttentionConfig& a = config_.attention;
   for (int i = 0; i < config_.num_layers; ++i) {

@@ -82,11 +82,21 @@ struct StepTimes {
   double total_us() const { return plan_us + append_us + attention_us; }
 };
 
-/// Not thread-safe. Runs on the target's device, whose memory `memory` hands out.
+/// The config as the engine runs it: causal, its limits those of `limits`. Throws
+/// std::invalid_argument.
+EngineConfig completed(EngineConfig config);
+weft::AppendConfig append_config(const weft::AttentionConfig& attention);
+
+/// Not thread-safe. On a GPU `memory` hands out that device's memory, and the model's tensors lie
+/// there; nothing else differs.
 class Engine {
  public:
   Engine(const EngineConfig& config, Memory& memory,
-         const weft::Target& target = weft::Target::host(), const weft::Executor& executor = {});
+         const weft::Target& target = weft::Target::host(), const weft::Executor& executor = {})
+      : Engine(Tag{}, completed(config), memory, target, executor) {}
+  Engine(const EngineConfig& config, Memory& memory, const weft::CudaBackend& cuda,
+         const weft::Executor& executor = {})
+      : Engine(Tag{}, completed(config), memory, cuda, executor) {}
 
   void add(Request request) { scheduler_.add(std::move(request)); }
   bool idle() const { return scheduler_.idle(); }
@@ -103,6 +113,15 @@ class Engine {
   void set_executor(const weft::Executor& executor) { executor_ = executor; }
 
  private:
+  struct Tag {};
+  template <class Where>
+  Engine(Tag, const EngineConfig& config, Memory& memory, const Where& where,
+         const weft::Executor& executor)
+      : Engine(config, memory, weft::Attention(config.attention, where),
+               weft::Append(append_config(config.attention), where), executor) {}
+  Engine(const EngineConfig& config, Memory& memory, weft::Attention attention, weft::Append append,
+         const weft::Executor& executor);
+
   struct KvCache {
     Buffer k, v;
   };

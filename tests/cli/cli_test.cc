@@ -99,6 +99,19 @@ TEST(Cli, MakesABundleOrNamesTheCompilerItLacks) {
       << wrong.text;
 }
 
+TEST(Cli, OnAGpuOrSaysThatThereIsNone) {
+  const Output listed = weft("bench --device cuda --list --targets " +
+                             std::string(WEFT_SOURCE_DIR) + "/bench/targets.jsonl");
+  ASSERT_EQ(listed.status, 0) << listed.text;
+  EXPECT_NE(listed.text.find("decode/b64_l4k\n"), std::string::npos);
+  EXPECT_EQ(weft("bench --device cuda --list --isa avx2").status, 2);
+  if (!weft("info --json").json().at("gpus").array.empty()) GTEST_SKIP() << "there is a GPU";
+  const Output replay = weft("replay " + kTrace + " --requests 2 --device cuda");
+  EXPECT_EQ(replay.status, 1);
+  EXPECT_NE(replay.text.find("cuda driver: expected libcuda.so.1"), std::string::npos)
+      << replay.text;
+}
+
 TEST(Cli, ExplainsABatchAndAStep) {
   const Output batch = weft("explain --qo 1,1,512 --kv 4096,77,8192 --json");
   ASSERT_EQ(batch.status, 0) << batch.text;

@@ -8,6 +8,7 @@
 #include "tools/weft/json.h"
 #include "tools/weft/replay_model.h"
 #include "tools/weft/replay_output.h"
+#include "tools/weft/stack_engine.h"
 
 namespace weft::cli {
 namespace {
@@ -43,9 +44,44 @@ struct Machine {
   Roofs roofs;
 };
 
-ReplayResult replay(const Trace& trace, const ReplayOptions& options) {
+Machine& the_machine() {
   static Machine machine;
+  return machine;
+}
+
+ReplayResult replay(const Trace& trace, const ReplayOptions& options) {
+  Machine& machine = the_machine();
   return run_replay(trace, options, machine.target, machine.threads, machine.roofs,
+                    [](double, const std::string&) {});
+}
+
+// A stack of layers over padded tensors, as a GPU captures it, run by the host instead.
+class HostStack final : public StackDevice {
+ public:
+  explicit HostStack(Threads& threads) : executor_(threads.executor()) {}
+  engine::Memory& memory() override { return memory_; }
+  Executor executor() override { return executor_; }
+  double run(const std::function<void()>& enqueue) override {
+    enqueue();
+    return 1000;
+  }
+
+ private:
+  engine::HostMemory memory_;
+  Executor executor_;
+};
+
+ReplayResult replay_stack(const Trace& trace, const ReplayOptions& options) {
+  Machine& machine = the_machine();
+  const engine::EngineConfig config = engine::completed(engine_config(options));
+  HostStack device(machine.threads);
+  Attention attention(config.attention, machine.target);
+  const std::string unit = view_plan(attention.create_plan().explain_json()).unit;
+  const auto engine = make_stack_engine(
+      config, std::move(attention), Append(engine::append_config(config.attention), machine.target),
+      device, unit);
+  const auto roofs = make_host_roofs(machine.roofs, unit);
+  return run_replay(trace, options, *engine, *roofs, machine.threads,
                     [](double, const std::string&) {});
 }
 
@@ -95,6 +131,19 @@ INSTANTIATE_TEST_SUITE_P(
                     Variation{"tensor_parallel", [](auto& o) { o.tp = 2; }},
                     Variation{"one_by_one", [](auto& o) { o.limits.max_batch_size = 1; }}),
     [](const auto& info) { return info.param.name; });
+
+TEST(Replay, AStackOfFixedSizeServesEveryStep) {
+  ReplayOptions options = small_options();
+  options.model.sinks = true;
+  options.model.window = 40;
+  options.model.window_every = 2;
+  const Trace trace = small_trace();
+  const ReplayResult stacked = replay_stack(trace, options);
+  expect_all_done(trace, stacked);
+  const ReplayResult plain = replay(trace, options);
+  ASSERT_EQ(stacked.steps.size(), plain.steps.size());
+  EXPECT_EQ(stacked.max_abs_error, plain.max_abs_error) << "the same rows, the same bits";
+}
 
 TEST(Replay, SurvivesPreemption) {
   ReplayOptions options = small_options();

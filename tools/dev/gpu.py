@@ -129,10 +129,9 @@ def _sanitizers(build, tally, reports):
 def _benches(build, printed):
     """Lines of JSON: those of the benchmark programs and those that the tests printed."""
     lines = [line for line in printed.splitlines() if line.startswith('{"id"')]
-    program = build / "bench" / "gpu" / "attention_gpu_bench"
-    if program.exists():
-        lines += [line for line in _output([program, ROOT / "bench" / "targets.jsonl"]).splitlines()
-                  if line.startswith('{"id"')]
+    command = [build / "tools" / "weft", "bench", "--device", "cuda", "--json", "--targets",
+               ROOT / "bench" / "targets.jsonl"]
+    lines += [line for line in _output(command).splitlines() if line.startswith('{"id"')]
     rows = [json.loads(line) for line in lines]
     for row in rows:
         if "us" in row:

@@ -4,6 +4,7 @@
 #include <regex>
 
 #include "tools/weft/bench.h"
+#include "tools/weft/bench_cuda.h"
 #include "tools/weft/commands.h"
 #include "tools/weft/format.h"
 #include "tools/weft/progress.h"
@@ -29,6 +30,8 @@ const Command kCommand{
         {"--filter", "RE", "", "cases whose id contains a match of this regular expression"},
         {"--list", "", "", "list the ids and run nothing"},
         {"--check", "", "", "exit status 1 when a target is missed"},
+        device_option(),
+        {"--targets", "FILE", "bench/targets.jsonl", "with --device cuda: the cases"},
         threads_option(),
         isa_option(),
         {"--json", "", "", "a line of JSON a case, and nothing else, on stdout"},
@@ -85,8 +88,33 @@ std::regex filter_of(const Args& args) {
   }
 }
 
+int run_on_cuda(const Args& args, const std::regex& filter) {
+  std::vector<bench::Case> cases = bench::read_cases(args.text("--targets"), "");
+  // FP8 and wider rows are listed for later: what select refuses is not run.
+  std::erase_if(cases, [&](const bench::Case& c) {
+    return !std::regex_search(c.id, filter) || c.config.dtype_kv != c.config.dtype_q;
+  });
+  if (cases.empty()) throw UsageError("--filter: no case matches; weft bench --list names them");
+  if (args.has("--list")) {
+    for (const bench::Case& c : cases) std::printf("%s\n", c.id.c_str());
+    return 0;
+  }
+  const CudaBackend backend;
+  if (!args.has("--json")) std::printf("%s\n", backend.device_name().c_str());
+  int missed = 0;
+  for (const bench::Case& c : cases) {
+    const CudaBenchResult r = measure_on_cuda(backend, c);
+    missed += c.target_us > 0 && r.us > c.target_us;
+    std::printf("%s\n", describe_cuda(c, r, backend.device_name(), args.has("--json")).c_str());
+    std::fflush(stdout);
+  }
+  std::fprintf(stderr, "%zu cases, %d targets missed\n", cases.size(), missed);
+  return args.has("--check") && missed > 0 ? 1 : 0;
+}
+
 int run(const Args& args) {
   const std::regex filter = filter_of(args);
+  if (on_cuda(args)) return run_on_cuda(args, filter);
   const Target target =
       target_for(args.text("--isa"), static_cast<int>(args.integer("--threads", 0, 1024)));
   std::vector<BenchCase> cases = bench_cases(target);

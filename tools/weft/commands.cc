@@ -30,4 +30,12 @@ Option model_option() {
   return {"--model", "NAME", "llama-8b", help};
 }
 
+Option device_option() { return {"--device", "NAME", "cpu", "cpu, or cuda: GPU 0"}; }
+
+bool on_cuda(const Args& args) {
+  if (args.choice("--device", {"cpu", "cuda"}) == 0) return false;
+  if (args.has("--isa")) throw UsageError("--isa: expected nothing with --device cuda");
+  return true;
+}
+
 }  // namespace weft::cli

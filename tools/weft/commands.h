@@ -24,5 +24,8 @@ const CommandEntry& aot_command();
 Option threads_option();
 Option isa_option();
 Option model_option();
+Option device_option();
+/// True for --device cuda. Throws UsageError for options of the CPU given with it.
+bool on_cuda(const Args& args);
 
 }  // namespace weft::cli

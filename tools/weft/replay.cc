@@ -40,25 +40,6 @@ Work layer_work(const ReplayOptions& o, int64_t begin, int64_t length, int windo
   return work;
 }
 
-engine::EngineConfig engine_config(const ReplayOptions& o) {
-  engine::EngineConfig config;
-  AttentionConfig& a = config.attention;
-  a.dtype_q = o.dtype;
-  a.dtype_kv = o.dtype_kv;
-  a.num_qo_heads = o.num_qo_heads();
-  a.num_kv_heads = o.num_kv_heads();
-  a.head_dim_qk = o.model.head_dim;
-  a.page_size = o.page_size;
-  a.kv_layout = o.kv_layout;
-  a.schedule = o.schedule;
-  if (o.model.window > 0 && o.model.window_every == 1) a.window_left = o.model.window - 1;
-  config.limits = o.limits;
-  config.num_layers = o.layers;
-  config.num_pages = o.num_pages;
-  if (is_fp8(o.dtype_kv)) config.k_scale = config.v_scale = kFp8Scale;
-  return config;
-}
-
 engine::Request make_request(int64_t id, const TraceRequest& from, int64_t& next_token) {
   constexpr int32_t kPromptTokens = 0x3fffffff;  // generated ones lie above
   engine::Request request;
@@ -76,14 +57,14 @@ engine::Request make_request(int64_t id, const TraceRequest& from, int64_t& next
 
 class Run {
  public:
-  Run(const Trace& trace, const ReplayOptions& options, const Target& target, Threads& threads,
-      Roofs& roofs)
+  Run(const Trace& trace, const ReplayOptions& options, ReplayEngine& engine, ReplayRoofs& roofs,
+      Threads& threads)
       : trace_(trace),
         options_(options),
         roofs_(roofs),
-        engine_(engine_config(options), memory_, target, threads.executor()),
+        engine_(engine),
         model_(options, threads, result_) {
-    result_.unit = view_plan(engine_.plan().explain_json()).unit;
+    result_.unit = engine.unit();
     for (const TraceRequest& request : trace.requests) {
       total_ += request_work(options, request);
       result_.requests.push_back({request.arrival_s / options.speed});
@@ -102,8 +83,8 @@ class Run {
       if (options_.max_steps > 0 && steps >= options_.max_steps) break;
     }
     sample_roofs();
-    result_.gflops_roof = roofs_.gflops(roof_unit(result_.unit));
-    result_.gbs_roof = roofs_.memory_gbs();
+    result_.gflops_roof = roofs_.gflops();
+    result_.gbs_roof = roofs_.gbs();
     result_.wall_s = seconds_since(begin);
     return std::move(result_);
   }
@@ -114,21 +95,20 @@ class Run {
   }
 
   void sample_roofs() {
-    roofs_.sample_unit(roof_unit(result_.unit));
-    roofs_.sample_memory();
+    roofs_.sample();
     last_roof_ = WallClock::now();
   }
 
   /// Hands over what has arrived by now, or by the next arrival when idle; false at the end.
   bool admit() {
     const auto& requests = trace_.requests;
-    if (engine_.idle() && next_ < requests.size()) {
+    if (engine_.scheduler().idle() && next_ < requests.size()) {
       clock_s_ = std::max(clock_s_, result_.requests[next_].arrival_s);
     }
     for (; next_ < requests.size() && result_.requests[next_].arrival_s <= clock_s_; ++next_) {
       engine_.add(make_request(static_cast<int64_t>(next_), requests[next_], next_token_));
     }
-    return !engine_.idle();
+    return !engine_.scheduler().idle();
   }
 
   void step() {
@@ -171,8 +151,8 @@ class Run {
   }
 
   void show(const ReplayProgress& progress) const {
-    const double all = total_.seconds(roofs_.gflops(roof_unit(result_.unit)), roofs_.memory_gbs());
-    const double done = done_.seconds(roofs_.gflops(roof_unit(result_.unit)), roofs_.memory_gbs());
+    const double all = total_.seconds(roofs_.gflops(), roofs_.gbs());
+    const double done = done_.seconds(roofs_.gflops(), roofs_.gbs());
     char note[96];
     std::snprintf(note, sizeof note, "step %zu, %zu running, %zu waiting, %zu to come",
                   result_.steps.size(), engine_.scheduler().num_running(),
@@ -216,9 +196,8 @@ class Run {
   const Trace& trace_;
   ReplayOptions options_;
   ReplayResult result_;
-  Roofs& roofs_;
-  engine::HostMemory memory_;
-  engine::Engine engine_;
+  ReplayRoofs& roofs_;
+  ReplayEngine& engine_;
   ReplayModel model_;
   Work total_, done_;
   double clock_s_ = 0;
@@ -252,10 +231,35 @@ Work request_work(const ReplayOptions& options, const TraceRequest& request) {
   return work;
 }
 
+engine::EngineConfig engine_config(const ReplayOptions& o) {
+  engine::EngineConfig config;
+  AttentionConfig& a = config.attention;
+  a.dtype_q = o.dtype;
+  a.dtype_kv = o.dtype_kv;
+  a.num_qo_heads = o.num_qo_heads();
+  a.num_kv_heads = o.num_kv_heads();
+  a.head_dim_qk = o.model.head_dim;
+  a.page_size = o.page_size;
+  a.kv_layout = o.kv_layout;
+  a.schedule = o.schedule;
+  if (o.model.window > 0 && o.model.window_every == 1) a.window_left = o.model.window - 1;
+  config.limits = o.limits;
+  config.num_layers = o.layers;
+  config.num_pages = o.num_pages;
+  if (is_fp8(o.dtype_kv)) config.k_scale = config.v_scale = kFp8Scale;
+  return config;
+}
+
+ReplayResult run_replay(const Trace& trace, const ReplayOptions& options, ReplayEngine& engine,
+                        ReplayRoofs& roofs, Threads& threads, const ReplayProgress& progress) {
+  return Run(trace, options, engine, roofs, threads).run(progress);
+}
+
 ReplayResult run_replay(const Trace& trace, const ReplayOptions& options, const Target& target,
                         Threads& threads, Roofs& roofs, const ReplayProgress& progress) {
-  roofs.clear();
-  return Run(trace, options, target, threads, roofs).run(progress);
+  const auto engine = make_host_engine(engine_config(options), target, threads.executor());
+  const auto host_roofs = make_host_roofs(roofs, engine->unit());
+  return run_replay(trace, options, *engine, *host_roofs, threads, progress);
 }
 
 }  // namespace weft::cli

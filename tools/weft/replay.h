@@ -12,7 +12,7 @@
 #include "tools/weft/machine.h"
 #include "tools/weft/models.h"
 #include "tools/weft/plan_view.h"
-#include "tools/weft/roof.h"
+#include "tools/weft/replay_engine.h"
 #include "tools/weft/trace.h"
 
 namespace weft::cli {
@@ -92,6 +92,14 @@ struct ReplayResult {
 /// Shows the share of the work done, and a note. Called after every step.
 using ReplayProgress = std::function<void(double share, const std::string& note)>;
 
+/// What the engine of a replay is made of.
+engine::EngineConfig engine_config(const ReplayOptions& options);
+
+/// `threads` are for making the data and checking the results.
+ReplayResult run_replay(const Trace& trace, const ReplayOptions& options, ReplayEngine& engine,
+                        ReplayRoofs& roofs, Threads& threads, const ReplayProgress& progress);
+
+/// On this host.
 ReplayResult run_replay(const Trace& trace, const ReplayOptions& options, const Target& target,
                         Threads& threads, Roofs& roofs, const ReplayProgress& progress);
 

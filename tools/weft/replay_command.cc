@@ -8,6 +8,7 @@
 #include "tools/weft/progress.h"
 #include "tools/weft/replay.h"
 #include "tools/weft/replay_output.h"
+#include "tools/weft/stack_cuda.h"
 
 namespace weft::cli {
 namespace {
@@ -24,6 +25,10 @@ const Command kCommand{
     "exact coverage, and random output rows against a float64 reference that looks at neither "
     "cache\n"
     "nor page tables. Exit status 1 when a check failed.\n"
+    "\n"
+    "With --device cuda, plan, append and attention of all layers are one captured graph, replayed "
+    "each\n"
+    "step over tensors of fixed size; --tp and --layers are then 1 and 4.\n"
     "\n"
     "The clock counts plan, append and attention and skips idle gaps. GFLOP/s are those of steps\n"
     "bound by arithmetic, GB/s those of steps bound by memory, each beside the roof of this "
@@ -45,7 +50,8 @@ const Command kCommand{
         {"--kv-layout", "NAME", "nhd", "nhd or hnd"},
         {"--dtype", "NAME", "bf16", "of q and o: bf16, f16 or f32"},
         {"--kv-dtype", "NAME", "", "of the cache: bf16, f16, f32, e4m3 or e5m2; default: --dtype"},
-        {"--kv-tokens", "N", "", "tokens the cache holds; default: 2 GB, and the longest request"},
+        {"--kv-tokens", "N", "",
+         "tokens the cache holds; default: 2 GB (cuda: 16), and the longest\nrequest"},
         {"--max-batch", "N", "64", "requests in one step"},
         {"--max-batch-tokens", "N", "1024", "tokens in one step: what prefill is cut to"},
         {"--max-prompt", "N", "", "cut longer prompts to N tokens (counted in the table)"},
@@ -58,6 +64,7 @@ const Command kCommand{
         {"--seed", "N", "0", "of the synthetic data and of the rows checked"},
         {"--report", "FILE", "", "write one HTML page with plots"},
         {"--trace-events", "FILE", "", "write steps for ui.perfetto.dev or chrome://tracing"},
+        device_option(),
         threads_option(),
         isa_option(),
     }};
@@ -118,21 +125,24 @@ double estimate_seconds(const Trace& trace, const ReplayOptions& o, double gflop
   return (work.flops / gflops + work.bytes / gbs) / 0.5e9;
 }
 
+bool divides_heads(const ReplayOptions& o, int tp) {
+  return o.model.num_kv_heads % tp == 0 && o.model.num_qo_heads % tp == 0;
+}
+
+/// Layers and tp as the command line says; `layers` where it does not.
+void read_share(const Args& args, int layers, ReplayOptions& o) {
+  o.tp = args.has("--tp") ? static_cast<int>(args.integer("--tp", 1, 1024)) : 1;
+  if (!divides_heads(o, o.tp)) {
+    throw UsageError("--tp: expected a divisor of " + std::to_string(o.model.num_kv_heads) +
+                     " KV heads, got '" + args.text("--tp") + "'");
+  }
+  o.layers = args.has("--layers") ? static_cast<int>(args.integer("--layers", 1, 1024)) : layers;
+}
+
 /// Fills in layers and tp as --help says.
 void choose_share(const Args& args, const Trace& trace, const Target& target, Roofs& roofs,
                   ReplayOptions& o) {
-  const auto divides = [&](int tp) {
-    return o.model.num_kv_heads % tp == 0 && o.model.num_qo_heads % tp == 0;
-  };
-  if (args.has("--layers") || args.has("--tp")) {
-    o.tp = args.has("--tp") ? static_cast<int>(args.integer("--tp", 1, 1024)) : 1;
-    if (!divides(o.tp)) {
-      throw UsageError("--tp: expected a divisor of " + std::to_string(o.model.num_kv_heads) +
-                       " KV heads, got '" + args.text("--tp") + "'");
-    }
-    o.layers = args.has("--layers") ? static_cast<int>(args.integer("--layers", 1, 1024)) : 2;
-    return;
-  }
+  if (args.has("--layers") || args.has("--tp")) return read_share(args, 2, o);
   constexpr double kLongestSeconds = 240;
   AttentionConfig config;
   config.dtype_q = o.dtype;
@@ -147,7 +157,7 @@ void choose_share(const Args& args, const Trace& trace, const Target& target, Ro
   roofs.sample_unit(unit);
   roofs.sample_memory();
   for (const auto& [tp, layers] : {std::pair{1, 4}, {1, 2}, {2, 2}, {4, 2}, {8, 2}, {8, 1}}) {
-    if (!divides(tp)) continue;
+    if (!divides_heads(o, tp)) continue;
     o.tp = tp;
     o.layers = layers;
     const double seconds = estimate_seconds(trace, o, roofs.gflops(unit), roofs.memory_gbs());
@@ -155,8 +165,7 @@ void choose_share(const Args& args, const Trace& trace, const Target& target, Ro
   }
 }
 
-void choose_pages(const Args& args, const Trace& trace, ReplayOptions& o) {
-  constexpr double kCacheBytes = 2e9;
+void choose_pages(const Args& args, const Trace& trace, double cache_bytes, ReplayOptions& o) {
   int64_t longest = 1, all = 0;
   for (const TraceRequest& request : trace.requests) {
     const int64_t tokens = int64_t{request.prompt_tokens} + request.generated_tokens;
@@ -165,7 +174,7 @@ void choose_pages(const Args& args, const Trace& trace, ReplayOptions& o) {
   }
   const double token_bytes =
       2.0 * o.model.head_dim * o.num_kv_heads() * size_of(o.dtype_kv) * o.layers;
-  const auto affordable = static_cast<int64_t>(kCacheBytes / token_bytes);
+  const auto affordable = static_cast<int64_t>(cache_bytes / token_bytes);
   int64_t tokens = std::max(longest, std::min(all, affordable));
   if (args.has("--kv-tokens")) tokens = args.integer("--kv-tokens", 1, int64_t{1} << 32);
   if (tokens < longest) {
@@ -192,31 +201,7 @@ void write_file(const std::string& path, const std::string& text) {
                human_bytes(static_cast<double>(text.size())).c_str());
 }
 
-int run(const Args& args) {
-  ReplayOptions options = options_of(args);
-  const Target target =
-      target_for(args.text("--isa"), static_cast<int>(args.integer("--threads", 0, 1024)));
-  check_writable(args, "--report");
-  check_writable(args, "--trace-events");
-  Threads threads(target.num_threads);
-  ReplayContext context;
-  context.path = args.positional()[0];
-  context.trace = read_trace(context.path);
-  context.requests_in_file = context.trace.requests.size();
-  context.requests_capped = cut_trace(context.trace, args);
-  context.target = target;
-  Roofs roofs(threads, target);
-  choose_share(args, context.trace, target, roofs, options);
-  choose_pages(args, context.trace, options);
-  context.options = options;
-  std::printf("%s", replay_header(context).c_str());
-  std::fflush(stdout);
-
-  Progress bar("replay");
-  const ReplayResult result =
-      run_replay(context.trace, options, target, threads, roofs,
-                 [&](double share, const std::string& note) { bar.update(share, note); });
-  bar.finish();
+int show(const Args& args, const ReplayContext& context, const ReplayResult& result) {
   std::printf("%s", replay_table(context, result).c_str());
   if (args.has("--report")) write_file(args.text("--report"), replay_report(context, result));
   if (args.has("--trace-events")) {
@@ -224,6 +209,54 @@ int run(const Args& args) {
   }
   if (args.has("--json")) std::printf("%s\n", replay_json(context, result).c_str());
   return result.ok() ? 0 : 1;
+}
+
+void show_header(const ReplayContext& context) {
+  std::printf("%s", replay_header(context).c_str());
+  std::fflush(stdout);
+}
+
+int run_on_cuda(const Args& args, ReplayContext& context, Threads& threads) {
+  const CudaBackend backend;
+  context.target = backend.target();
+  read_share(args, 4, context.options);
+  choose_pages(args, context.trace, 16e9, context.options);
+  show_header(context);
+  Progress bar("replay");
+  const ReplayResult result =
+      run_replay_cuda(context.trace, context.options, backend, threads,
+                      [&](double share, const std::string& note) { bar.update(share, note); });
+  bar.finish();
+  return show(args, context, result);
+}
+
+int run_on_cpu(const Args& args, ReplayContext& context, Threads& threads) {
+  Roofs roofs(threads, context.target);
+  choose_share(args, context.trace, context.target, roofs, context.options);
+  choose_pages(args, context.trace, 2e9, context.options);
+  show_header(context);
+  Progress bar("replay");
+  const ReplayResult result =
+      run_replay(context.trace, context.options, context.target, threads, roofs,
+                 [&](double share, const std::string& note) { bar.update(share, note); });
+  bar.finish();
+  return show(args, context, result);
+}
+
+int run(const Args& args) {
+  ReplayContext context;
+  context.options = options_of(args);
+  context.target =
+      target_for(args.text("--isa"), static_cast<int>(args.integer("--threads", 0, 1024)));
+  const bool cuda = on_cuda(args);
+  check_writable(args, "--report");
+  check_writable(args, "--trace-events");
+  Threads threads(context.target.num_threads);
+  context.path = args.positional()[0];
+  context.trace = read_trace(context.path);
+  context.requests_in_file = context.trace.requests.size();
+  context.requests_capped = cut_trace(context.trace, args);
+  return cuda ? run_on_cuda(args, context, threads) : run_on_cpu(args, context, threads);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // See replay_model.h.
 #include "tools/weft/replay_model.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <cstring>
@@ -64,6 +65,10 @@ void ReplayModel::check_coverage(const engine::StepView& view) {
     shape.qo_lens.push_back(view.qo_len(i));
     shape.kv_lens.push_back(view.kv_len(i));
   }
+  // Behind the step's requests a captured stack has some without tokens.
+  const size_t padded = std::max(shape.qo_lens.size(), static_cast<size_t>(plan.batch_size));
+  shape.qo_lens.resize(padded, 0);
+  shape.kv_lens.resize(padded, 0);
   const std::string wrong = check_plan(plan, shape);
   if (!wrong.empty()) {
     ++result_.plans_failed;
