@@ -78,8 +78,8 @@ using Instantiated = Specs<
     with_rope(spec_of(64, 16, 4, 3), RopeMode::neox, 64),
     with_rope(spec_of(64, 32, 4, 2), RopeMode::neox, 64),
     with_rope(spec_of(64, 16, 4, 3), RopeMode::interleaved, 64),
-    with_rope(spec_of(64, 32, 4, 2), RopeMode::interleaved, 32), with_splits(spec_of(64, 16, 4, 3)),
-    with_splits(spec_of(64, 32, 4, 2)), with_splits(spec_of(64, 64, 4, 2))>;
+    with_rope(spec_of(64, 32, 4, 2), RopeMode::interleaved, 32), with_splits(spec_of(64, 16, 3, 3)),
+    with_splits(spec_of(64, 32, 4, 2)), with_splits(spec_of(64, 64, 3, 2))>;
 
 std::vector<AttentionCase> all_cases() {
   std::vector<AttentionCase> all;
