@@ -2,7 +2,7 @@
 // The general attention kernel, on mma.sync: decode, short queries, any query length. Persistent
 // CTAs walk the plan's items; docs/kernels/decode.md draws the schedule. Phases of a CTA:
 //
-//   ring     num_stages - 1 stages of keys and values ahead, across items    (mma_ring.cuh)
+//   ring     queries, keys and values num_stages - 1 stages ahead, across items (mma_ring.cuh)
 //   segment  queries to registers; every stage: S = Q K, softmax, O += P V   (mma_warp.cuh)
 //   finish   warps' states joined, written or left as partials, merged       (mma_finish.cuh)
 #pragma once
@@ -35,10 +35,8 @@ class AttentionMma {
 #pragma unroll 1
     for (int32_t s = 0; s + 1 < spec.num_stages; ++s) ring_.ask(s);
     while (walk_.next_segment(p_)) {
-      const int32_t kv_head = walk_.kv_head(p_, finish_.head_lane);
-      MmaQuery<spec>::load(p_, walk_, kv_head, smem_);
-      barrier_sync<kThreads>(0);
-      run_segment(kv_head);
+      begin_segment();
+      run_segment();
       end_segment();
     }
   }
@@ -74,11 +72,26 @@ class AttentionMma {
     }
   }
 
-  __device__ __forceinline__ void run_segment(int32_t kv_head) {
+  // After it the queries of a segment that has keys are in registers, or in shared memory for good,
+  // and all warps are done with the segment before.
+  __device__ __forceinline__ void begin_segment() {
+    const bool any = walk_.key < walk_.key_end;
+    if (any) cp_async_wait<spec.num_stages - 2>();
+    barrier_sync<kThreads>(0);
+    if (!any) return;
+    const uint32_t queries = smem_ + kSmem.q + query_slot_ * kSmem.query_bytes;
+    query_slot_ = query_slot_ + 1 == spec.num_stages ? 0 : query_slot_ + 1;
+    if constexpr (spec.rope.mode != RopeMode::none) {
+      MmaQuery<spec>::rotate(p_, walk_, queries, smem_ + kSmem.turns);
+      barrier_sync<kThreads>(0);
+    }
+    warp_.load_queries(queries, finish_.row_warp);
+  }
+
+  __device__ __forceinline__ void run_segment() {
     warp_.clear();
-    warp_.load_queries(smem_ + kSmem.q, finish_.row_warp);
     MmaLogits<spec> logits;
-    logits.begin(p_, walk_, kv_head, finish_.row_warp);
+    logits.begin(p_, walk_, walk_.kv_head(p_, finish_.head_lane), finish_.row_warp);
     const int32_t team_key = finish_.key_warp * kTeamKeys;
     const uint32_t team = smem_ + finish_.key_warp * spec.row_warps() * kSmem.slab_bytes;
 #pragma unroll 1
@@ -113,7 +126,6 @@ class AttentionMma {
     barrier_sync<kThreads>(0);
     finish_.join(walk_, free_stage);
     if (!walk_.whole() && walk_.last_state()) finish_.arrive(walk_, merge);
-    barrier_sync<kThreads>(0);
   }
 
   const AttentionMmaParams& p_;
@@ -122,7 +134,8 @@ class AttentionMma {
   MmaFinish<spec> finish_;
   MmaWalk<spec> walk_;
   MmaWarp<spec> warp_;
-  int32_t slot_ = 0;  // of the current stage
+  int32_t slot_ = 0;        // of the current stage
+  int32_t query_slot_ = 0;  // of the next segment that has keys
 };
 
 /// REQUIRES: num_groups * head_lanes CTAs of 32 * spec.num_warps threads,

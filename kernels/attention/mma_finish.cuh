@@ -277,21 +277,31 @@ struct MmaFinish {
     for_each_tile([&](int32_t j, int32_t) { store_shared(base + j * kTileBytes, folded(j)); });
   }
 
-  // Rows dealt to the warps, kMergeRows at a time side by side, four columns a lane.
   __device__ __forceinline__ void merge_tile(const MmaWalk<spec>& walk,
+                                             const MergeItem& item) const {
+    if (item.rows <= spec.num_warps) {
+      merge_rows<1>(walk, item);
+    } else {
+      merge_rows<kMergeLoads / 4>(walk, item);
+    }
+  }
+
+  // Rows dealt to the warps, kRows at a time side by side, four columns a lane.
+  template <int32_t kRows>
+  __device__ __forceinline__ void merge_rows(const MmaWalk<spec>& walk,
                                              const MergeItem& item) const {
     const int32_t kv_head = walk.kv_head(p, head_lane);
     const int32_t warp = threadIdx.x / 32;
-    for (int32_t begin = warp; begin < item.rows; begin += spec.num_warps * kMergeRows) {
-      float4 o[kMergeRows][kMergeVectors] = {};
-      MmaSums sums[kMergeRows];
+    for (int32_t begin = warp; begin < item.rows; begin += spec.num_warps * kRows) {
+      float4 o[kRows][kMergeVectors] = {};
+      MmaSums sums[kRows];
       if constexpr (spec.fixed_splits) {
-        merge_in_order(item, begin, sums, o);
+        merge_in_order<kRows>(item, begin, sums, o);
       } else {
-        merge_at_once(item, begin, sums, o);
+        merge_at_once<kRows>(item, begin, sums, o);
       }
 #pragma unroll
-      for (int32_t i = 0; i < kMergeRows; ++i) {
+      for (int32_t i = 0; i < kRows; ++i) {
         const int32_t r = begin + i * spec.num_warps;
         if (r >= item.rows) break;
         const MmaRowOut<spec> out(p, walk.first_token, item.row_begin + r, kv_head, sums[i],
@@ -308,7 +318,8 @@ struct MmaFinish {
   }
 
   static constexpr int32_t kMergeVectors = (spec.head_dim_vo + 127) / 128;
-  static constexpr int32_t kMergeRows = 4 / kMergeVectors;
+  // Rows times states whose accumulators a warp asks for before it uses any: 64 registers.
+  static constexpr int32_t kMergeLoads = 16 / kMergeVectors;
 
   __device__ __forceinline__ float4 load_partial(int64_t row_index, int32_t v, bool valid) const {
     const int32_t column = v * 128 + lane * 4;
@@ -318,6 +329,7 @@ struct MmaFinish {
   }
 
   // As fold_state does it.
+  template <int32_t kMergeRows>
   __device__ __forceinline__ void merge_in_order(const MergeItem& item, int32_t begin,
                                                  MmaSums (&sums)[kMergeRows],
                                                  float4 (&o)[kMergeRows][kMergeVectors]) const {
@@ -340,41 +352,60 @@ struct MmaFinish {
     }
   }
 
-  // 32 states at a time, a lane for the sums of each: no state waits for the one before it.
+  // 32 states at a time, a lane for the sums of each: no state waits for the one before it, and
+  // accumulators are on their way before their weights are known.
+  template <int32_t kRows>
   __device__ __forceinline__ void merge_at_once(const MergeItem& item, int32_t begin,
-                                                MmaSums (&sums)[kMergeRows],
-                                                float4 (&o)[kMergeRows][kMergeVectors]) const {
+                                                MmaSums (&sums)[kRows],
+                                                float4 (&o)[kRows][kMergeVectors]) const {
+    constexpr int32_t kStates = kMergeLoads / kRows;
     for (int32_t first = 0; first < item.num_states; first += 32) {
       const int32_t count = min_of(32, item.num_states - first);
-      MmaSums mine[kMergeRows];
-      float weight[kMergeRows];
-      int64_t at[kMergeRows];
-      bool valid[kMergeRows];
+      MmaSums mine[kRows];
+      float weight[kRows];
+      int64_t at[kRows];
 #pragma unroll
-      for (int32_t i = 0; i < kMergeRows; ++i) {
+      for (int32_t i = 0; i < kRows; ++i) {
         const int32_t r = begin + i * spec.num_warps;
-        valid[i] = r < item.rows;
-        at[i] = partial_row(item.partial_row + first * item.rows + r);
-        if (!valid[i] || lane >= count) continue;
+        at[i] = partial_row(item.partial_row + first * item.rows + min_of(r, item.rows - 1));
+        if (r >= item.rows || lane >= count) continue;
         const int64_t own = at[i] + int64_t{lane} * item.rows;
         mine[i] = {__ldcg(p.args.partial_m + own), __ldcg(p.args.partial_d + own)};
       }
+      for (int32_t state = 0; state < count; state += kStates) {
+        float4 x[kStates][kRows][kMergeVectors];
 #pragma unroll
-      for (int32_t i = 0; i < kMergeRows; ++i) weight[i] = take_sums(mine[i], sums[i], o[i]);
-#pragma unroll 4
-      for (int32_t state = 0; state < count; ++state) {
+        for (int32_t s = 0; s < kStates; ++s) {
 #pragma unroll
-        for (int32_t i = 0; i < kMergeRows; ++i) {
-          const float w = __shfl_sync(~0u, weight[i], state);
+          for (int32_t i = 0; i < kRows; ++i) {
+            const bool valid = state + s < count && begin + i * spec.num_warps < item.rows;
 #pragma unroll
-          for (int32_t v = 0; v < kMergeVectors; ++v) {
-            const float4 x = load_partial(at[i] + int64_t{state} * item.rows, v, valid[i]);
-            float4& y = o[i][v];
-            y = make_float4(__fmaf_rn(x.x, w, y.x), __fmaf_rn(x.y, w, y.y), __fmaf_rn(x.z, w, y.z),
-                            __fmaf_rn(x.w, w, y.w));
+            for (int32_t v = 0; v < kMergeVectors; ++v) {
+              x[s][i][v] = load_partial(at[i] + int64_t{state + s} * item.rows, v, valid);
+            }
           }
         }
+        if (state == 0) {
+#pragma unroll
+          for (int32_t i = 0; i < kRows; ++i) weight[i] = take_sums(mine[i], sums[i], o[i]);
+        }
+#pragma unroll
+        for (int32_t s = 0; s < kStates; ++s) {
+#pragma unroll
+          for (int32_t i = 0; i < kRows; ++i) add_weighted(x[s][i], weight[i], state + s, o[i]);
+        }
       }
+    }
+  }
+
+  // o += weight of lane `state` * x. REQUIRES: x is zero from the last state on.
+  __device__ __forceinline__ void add_weighted(const float4 (&x)[kMergeVectors], float weight,
+                                               int32_t state, float4 (&o)[kMergeVectors]) const {
+    const float w = __shfl_sync(~0u, weight, state & 31);
+#pragma unroll
+    for (int32_t v = 0; v < kMergeVectors; ++v) {
+      o[v] = make_float4(__fmaf_rn(x[v].x, w, o[v].x), __fmaf_rn(x[v].y, w, o[v].y),
+                         __fmaf_rn(x[v].z, w, o[v].z), __fmaf_rn(x[v].w, w, o[v].w));
     }
   }
 

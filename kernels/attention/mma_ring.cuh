@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// MmaRing: the keys and values of a CTA's segments, streamed to shared memory num_stages - 1 stages
-// ahead of their use, across segments and items. Each warp asks for its own slab of every stage, 16
-// keys of 16-bit elements: lane l finds where row l lies (lanes 0..15 for K, 16..31 for V), one
-// page id a lane, fetched one stage before it is needed.
+// MmaRing: the queries, keys and values of a CTA's segments, streamed to shared memory num_stages -
+// 1 stages ahead of their use, across segments and items. Queries go first, with the first stage of
+// their segment: behind 64 KB of keys they would arrive 4 us later. Each warp asks for its own slab
+// of every stage, 16 keys of 16-bit elements: lane l finds where row l lies (lanes 0..15 for
+// K, 16..31 for V), one page id a lane, fetched one stage before it is needed.
 #pragma once
 
-#include "kernels/attention/mma_smem.h"
+#include "kernels/attention/mma_query.cuh"
 #include "kernels/attention/mma_walk.cuh"
 #include "kernels/ptx/cp_async.cuh"
 #include "kernels/ptx/shared.cuh"
@@ -34,11 +35,18 @@ class MmaRing {
     walk_.begin(a, group);
     more_ = walk_.next_segment(p_);
     find_stage();
+    smem_ = smem;
   }
 
   /// Asks for the next stage, into slot `slot`, and looks up the one after it.
   __device__ __forceinline__ void ask(int32_t slot) {
     if (more_) {
+      if (first_) {
+        MmaQuery<spec>::ask(p_, walk_, walk_.kv_head(p_, head_lane_),
+                            smem_ + kSmem.q + query_slot_ * kSmem.query_bytes);
+        query_slot_ = query_slot_ + 1 == spec.num_stages ? 0 : query_slot_ + 1;
+        first_ = false;
+      }
       const int32_t count = walk_.key_end - (walk_.key + slab_key_);
       if (count > 0) copy_slab(slab_ + slot * kSmem.stage_bytes, count);
       walk_.key += kStageKeys;
@@ -54,7 +62,10 @@ class MmaRing {
 
   // Skips finished and empty segments, then fetches the page id of the lane's row.
   __device__ __forceinline__ void find_stage() {
-    while (more_ && walk_.key >= walk_.key_end) more_ = walk_.next_segment(p_);
+    while (more_ && walk_.key >= walk_.key_end) {
+      more_ = walk_.next_segment(p_);
+      first_ = true;
+    }
     if (!more_) return;
     const int32_t head = walk_.kv_head(p_, head_lane_);
     key_base_ = static_cast<const char*>(p_.args.k) + head * p_.args.k_stride_head * kSize;
@@ -79,17 +90,14 @@ class MmaRing {
     if (p_.kv_vectors == 0) {
       copy_elements<kKeyChunks>(Layout::k_rows(), slab, key_base_, offset, 0, count);
       copy_elements<kValueChunks>(Layout::v_rows(), values, value_base_, offset, 16, count);
-    } else if (count >= kSlabKeys) {
-      copy_rows<kKeyChunks, true>(Layout::k_rows(), slab, key_base_, offset, 0, count);
-      copy_rows<kValueChunks, true>(Layout::v_rows(), values, value_base_, offset, 16, count);
     } else {
-      copy_rows<kKeyChunks, false>(Layout::k_rows(), slab, key_base_, offset, 0, count);
-      copy_rows<kValueChunks, false>(Layout::v_rows(), values, value_base_, offset, 16, count);
+      copy_rows<kKeyChunks>(Layout::k_rows(), slab, key_base_, offset, 0, count);
+      copy_rows<kValueChunks>(Layout::v_rows(), values, value_base_, offset, 16, count);
     }
   }
 
   // Rows from `count` on are zeros, so that a weight of zero makes nothing of them.
-  template <int32_t kChunks, bool kFull>
+  template <int32_t kChunks>
   __device__ __forceinline__ void copy_rows(TileRows rows, uint32_t to, const char* base,
                                             int64_t offset, int32_t first_lane, int32_t count) {
     constexpr int32_t kTotal = kSlabKeys * kChunks;
@@ -101,11 +109,7 @@ class MmaRing {
       const int64_t row_offset = __shfl_sync(~0u, offset, first_lane + row);
       if (kTotal % 32 != 0 && at >= kTotal) continue;
       const char* from = base + row_offset + chunk * 16;
-      if constexpr (kFull) {
-        cp_async16(to + rows.at(row, chunk), from, policy_);
-      } else {
-        cp_async16_or_zero(to + rows.at(row, chunk), from, policy_, row < count);
-      }
+      cp_async16_or_zero(to + rows.at(row, chunk), from, policy_, row < count);
     }
   }
 
@@ -141,6 +145,9 @@ class MmaRing {
   int64_t page_bytes_, token_bytes_;
   MmaWalk<spec> walk_;  // walk_.key: of the next stage
   bool more_;
+  bool first_ = true;       // the next stage is the first of its segment
+  int32_t query_slot_ = 0;  // of the next segment
+  uint32_t smem_;
   uint64_t policy_;
   const char* key_base_;
   const char* value_base_;

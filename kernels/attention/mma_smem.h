@@ -18,11 +18,12 @@ struct AttentionMmaSmem {
   TileRows v_rows;
   int32_t slab_bytes;
   int32_t stage_bytes;
-  int32_t q;      // [qo_tile] rows
-  int32_t sums;   // float [num_warps][16][2]: m and d of each warp's rows
-  int32_t total;  // fixed_splits: the state of a whole tile so far, o and then sums
-  int32_t turns;  // RoPE: uint64 of every two columns of k, 0 where nothing turns
-  int32_t flag;   // int32: this CTA merges
+  int32_t query_bytes;  // of a tile
+  int32_t q;            // [num_stages] tiles, for the segments that the ring is ahead
+  int32_t sums;         // float [num_warps][16][2]: m and d of each warp's rows
+  int32_t total;        // fixed_splits: the state of a whole tile so far, o and then sums
+  int32_t turns;        // RoPE: uint64 of every two columns of k, 0 where nothing turns
+  int32_t flag;         // int32: this CTA merges
   int32_t bytes;
 
   WEFT_HD static constexpr AttentionMmaSmem of(const AttentionMmaSpec& s) {
@@ -35,7 +36,8 @@ struct AttentionMmaSmem {
     m.slab_bytes = max_of(m.slab_keys * (m.k_rows.stride + m.v_rows.stride), accumulator);
     m.stage_bytes = s.num_warps * m.slab_bytes;
     m.q = s.num_stages * m.stage_bytes;
-    m.sums = m.q + s.qo_tile * m.q_rows.stride;
+    m.query_bytes = s.qo_tile * m.q_rows.stride;
+    m.sums = m.q + s.num_stages * m.query_bytes;
     m.total = m.sums + s.num_warps * 16 * 2 * 4;
     m.turns = m.total;
     if (s.fixed_splits) m.turns += s.row_warps() * accumulator + s.qo_tile * 2 * 4;

@@ -51,7 +51,8 @@ int head_lanes(int num_kv_heads, int num_workers) {
   return 1;
 }
 
-// As many CTAs on an SM as registers and shared memory hold with a ring of three stages or more.
+// As many CTAs on an SM as registers and shared memory hold; then as many stages, up to four. Two
+// CTAs of two stages are as fast as of three (docs/kernels/decode.md).
 // Small heads need more warps, because a block of theirs is half the bytes for the same latency.
 AttentionMmaSpec fitted(AttentionMmaSpec s, const Target& t) {
   const bool small = max_of(s.head_dim_qk, s.head_dim_vo) <= 64 && s.row_warps() == 1;
@@ -60,7 +61,7 @@ AttentionMmaSpec fitted(AttentionMmaSpec s, const Target& t) {
       s.ctas_per_sm = ctas;
       s.num_stages = stages;
       const int bytes = AttentionMmaSmem::of(s).bytes;
-      if (ctas * (bytes + kReservedSmem) <= t.smem_per_sm && (stages > 2 || ctas == 1)) return s;
+      if (ctas * (bytes + kReservedSmem) <= t.smem_per_sm) return s;
     }
   }
   unsupported("head_dim_qk", "a ring of keys that fits shared memory",
@@ -113,7 +114,7 @@ AttentionSpec select_attention_cuda(const AttentionConfig& c, const Target& t) {
   s.spare_groups = s.num_groups / 16;
   // ns: a block of 16 keys is read at the worker's share of 4.4 TB/s.
   const int block_bytes = s.kv_tile * (c.head_dim_qk + c.head_dim_vo) * size_of(c.dtype_kv);
-  s.cost.fixed = 1500;
+  s.cost.fixed = 700;
   s.cost.per_block = std::max(1, block_bytes * (workers / 8) / 550);
   return spec;
 }
