@@ -85,17 +85,19 @@ __device__ __forceinline__ void rope_tokens(const RopeParams& p) {
   const HeadRange range{begin, min_of(begin + p.chunk_heads, p.num_qo_heads + p.num_kv_heads)};
   const Heads heads(p, token, size_of(spec.dtype));
   const AngleSource source{p.turns, p.cos_sin_cache, p.cache_stride};
+  extern __shared__ __align__(16) char smem[];
+  float* const shared = reinterpret_cast<float*>(smem + threadIdx.x / 32 * kRows.angle_bytes());
   griddep_wait();
 #pragma unroll 1  // a long head takes many: one is compiled
   for (int32_t pass = 0; pass < kRows.passes(); ++pass) {
     const LaneUnit unit = lane_unit<kRows>(pass, p.copies_rest);
+    HeadBatch<kRows> batch;
+    batch.begin(heads, range, unit);
+    const TokenPosition position = position_of(p, token);
+    if (!position.right) return;
     LaneAngles<spec.vec> angles;
-    write_heads<kRows>(heads, range, unit, angles, [&] {
-      const TokenPosition position = position_of(p, token);
-      if (!position.right) return false;
-      load_angles<kRows>(source, unit, position.value, angles);
-      return true;
-    });
+    make_angles<kRows>(source, position.value, pass, shared, angles);
+    batch.finish(heads, range, unit, angles);
   }
 }
 

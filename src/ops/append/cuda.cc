@@ -23,9 +23,8 @@ struct AppendCuda {
 namespace {
 
 bool all_fit(const AppendArgs& args, int vec) {
-  // The rows of a cos_sin_cache are read in the same pieces as the heads.
-  for (const TensorView* t : {&args.k, &args.v, &args.k_cache, &args.v_cache, &args.q, &args.q_out,
-                              &args.cos_sin_cache}) {
+  for (const TensorView* t :
+       {&args.k, &args.v, &args.k_cache, &args.v_cache, &args.q, &args.q_out}) {
     if (!fits_vectors(*t, vec)) return false;
   }
   return true;

@@ -41,10 +41,8 @@ void run_rope_cuda(const detail::RopeCuda& cuda, const RopeConfig& config, const
   check_cuda_executor(executor);
   const auto& kernels = cuda.kernels;
   const int vec = kernels.wide_spec.vec;
-  // The rows of a cos_sin_cache are read in the same pieces as the heads.
   const bool wide = fits_vectors(args.q, vec) && fits_vectors(args.k, vec) &&
-                    fits_vectors(args.q_out, vec) && fits_vectors(args.k_out, vec) &&
-                    fits_vectors(args.cos_sin_cache, vec);
+                    fits_vectors(args.q_out, vec) && fits_vectors(args.k_out, vec);
   const RopeWarpSpec& spec = wide ? kernels.wide_spec : kernels.narrow_spec;
   const CudaDevice& device = cuda.backend.state().device;
   const RowGrid grid = RowGrid::of(p.nnz, config.num_qo_heads + config.num_kv_heads,
