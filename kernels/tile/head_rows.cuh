@@ -158,9 +158,17 @@ __device__ __forceinline__ void store_unit(char* head, const LaneUnit& u, const 
   if (u.has_second) store_raw(second, from_f32<s.out, s.vec>(b));
 }
 
+/// Heads of a token that one warp does: groups of heads_at_once, from `begin` on, every `step`
+/// heads. The warps of a token take turns, so that together they read what lies together.
 struct HeadRange {
-  int32_t begin, end;
+  int32_t begin, step, end;
 };
+
+/// Share `chunk` of 2^shift of `count` heads.
+template <HeadRowSpec s>
+__device__ __forceinline__ HeadRange share_of(int32_t count, int32_t chunk, int32_t shift) {
+  return {chunk * s.heads_at_once(), s.heads_at_once() << shift, count};
+}
 
 /// Heads of `range`, which `heads` knows: in(h) and out(h) are addresses, scale(h) multiplies, and
 /// writes(h) says whether it is written at all. What is loaded first may wait in registers while
@@ -174,7 +182,7 @@ struct HeadBatch {
   __device__ __forceinline__ void load(const Heads& heads, HeadRange range, const LaneUnit& u) {
 #pragma unroll
     for (int32_t i = 0; i < s.unroll; ++i) {
-      const int32_t h = head + i * s.heads_at_once();
+      const int32_t h = head + i * range.step;
       if (h < range.end) bits[i] = load_unit<s>(heads.in(h), u);
     }
   }
@@ -192,12 +200,12 @@ struct HeadBatch {
     while (head < range.end) {
 #pragma unroll
       for (int32_t i = 0; i < s.unroll; ++i) {
-        const int32_t h = head + i * s.heads_at_once();
+        const int32_t h = head + i * range.step;
         if (h < range.end && heads.writes(h)) {
           store_unit<s>(heads.out(h), u, bits[i], heads.scale(h), angles);
         }
       }
-      head += s.unroll * s.heads_at_once();
+      head += s.unroll * range.step;
       load(heads, range, u);
     }
   }
