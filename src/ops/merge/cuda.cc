@@ -32,9 +32,9 @@ MergeWarpSpec select_merge_warp(const MergeConfig& c) {
   spec.vec = widest_vector(c.dtype, {c.head_dim});
   // States in flight. f32 states are the many partial results of a split: four take 36 us where two
   // take 42 (1024 rows x 32 heads, 8 states). 16-bit ones are mostly pairs, whose missing third and
-  // fourth would cost 87 us in place of 58 (8192 rows x 32 heads).
+  // fourth would cost 77 us in place of 61 (8192 rows x 32 heads).
   spec.unroll = max_of(1, (c.dtype == DType::f32 ? 4 : 2) / spec.vectors());
-  if (c.dtype == DType::f32) spec.ctas_per_sm = 6;
+  if (c.dtype == DType::f32) spec.ctas_per_sm = 5;
   if (c.head_dim > 256) spec.ctas_per_sm = 4;  // a lane holds up to 32 sums
   return spec;
 }
