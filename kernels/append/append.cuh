@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // append_tokens: writes k and v of new tokens into their pages, rotating k and q on the way, a warp
-// for some heads of one token. Bound by memory: data is asked for before the page is looked up, so
+// for some heads of one token. Bound by memory: k is asked for before the page is looked up, so
 // that the three dependent loads of a look-up hide behind it.
 #pragma once
 
@@ -87,24 +87,38 @@ __device__ __forceinline__ void check_scales(const AppendParams& p, const Heads&
   }
 }
 
+/// The rotation of q on the way: one pass over a share of its heads.
+template <AppendWarpSpec spec>
+__device__ __forceinline__ void append_queries(const AppendParams& p, int64_t token, int32_t share,
+                                               int32_t pass, const LaneAngles<spec.vec>& angles) {
+  constexpr HeadRowSpec kQueries = spec.query_rows();
+  constexpr int64_t kIn = size_of(spec.dtype);
+  const Heads queries{static_cast<const char*>(p.q) + token * p.q_stride_token * kIn,
+                      static_cast<char*>(p.q_out) + token * p.q_out_stride_token * kIn,
+                      p.q_stride_head * kIn,
+                      p.q_out_stride_head * kIn,
+                      1.0f,
+                      nullptr,
+                      nullptr};
+  const HeadRange range = share_of<kQueries>(p.num_qo_heads, share, p.share_shift);
+  const LaneUnit query = lane_unit<kQueries>(pass, p.copies_rest);
+  HeadBatch<kQueries> batch;
+  batch.begin(queries, range, query);
+  batch.finish(queries, range, query, angles);
+}
+
 }  // namespace append_kernel
 
-/// REQUIRES: spec.num_threads threads a CTA, a warp for each chunk of each token.
+/// REQUIRES: spec.num_threads threads a CTA, 2^share_shift warps for each token.
 template <AppendWarpSpec spec>
 __device__ __forceinline__ void append_tokens(const AppendParams& p) {
   using namespace append_kernel;
-  constexpr HeadRowSpec kKeys = spec.key_rows(), kQueries = spec.query_rows();
-  constexpr HeadRowSpec kValues = spec.value_rows();
+  constexpr HeadRowSpec kKeys = spec.key_rows(), kValues = spec.value_rows();
   constexpr int64_t kIn = size_of(spec.dtype), kOut = size_of(spec.dtype_kv);
   griddep_launch_dependents();
   const uint32_t warp = blockIdx.x * (spec.num_threads / 32) + threadIdx.x / 32;
-  const int64_t token = warp >> p.chunk_shift;
-  const int32_t chunk = static_cast<int32_t>(warp & ((1u << p.chunk_shift) - 1));
-  const int32_t begin = chunk * p.chunk_heads, end = begin + p.chunk_heads;
-  // The part of the chunk that lies in heads [from, from + n) of the token, counted from 0.
-  const auto part = [&](int32_t from, int32_t n) {
-    return HeadRange{max_of(begin - from, 0), min_of(end - from, n)};
-  };
+  const int64_t token = warp >> p.share_shift;
+  const int32_t share = static_cast<int32_t>(warp & ((1u << p.share_shift) - 1));
   Heads keys{static_cast<const char*>(p.k) + token * p.k_stride_token * kIn,
              nullptr,
              p.k_stride_head * kIn,
@@ -126,52 +140,41 @@ __device__ __forceinline__ void append_tokens(const AppendParams& p) {
   }
   if (token >= p.nnz) return;
 
-  bool known = false;
-  TokenPlace place{};
-  const auto find_place = [&] {
-    if (known) return place.right;
-    known = true;
-    place = place_of<(spec.rotated_dim > 0)>(p, token);
-    const AppendSlot slot = place.slot;
-    keys.to = static_cast<char*>(p.k_cache) +
-              (slot.page * p.k_cache_stride_page + slot.row * p.k_cache_stride_token) * kOut;
-    values.to = static_cast<char*>(p.v_cache) +
-                (slot.page * p.v_cache_stride_page + slot.row * p.v_cache_stride_token) * kOut;
-    return place.right;
-  };
-
+  extern __shared__ __align__(16) char smem[];
+  float* const shared = reinterpret_cast<float*>(smem + threadIdx.x / 32 * kKeys.angle_bytes());
   const AngleSource source{p.turns, p.cos_sin_cache, p.cache_stride};
-#pragma unroll 1  // a long head takes many: one is compiled
-  for (int32_t pass = 0; pass < kKeys.passes(); ++pass) {
-    const LaneUnit unit = lane_unit<kKeys>(pass, true);
-    LaneAngles<spec.vec> angles;
-    bool turned = false;
-    const auto ready = [&] {
-      if (!find_place()) return false;
-      if (spec.rotated_dim > 0 && !turned) {
-        load_angles<kKeys>(source, unit, place.angle_position, angles);
-      }
-      turned = true;
-      return true;
-    };
-    write_heads<kKeys>(keys, part(0, p.num_kv_heads), unit, angles, ready);
-    if constexpr (spec.has_q) {
-      const Heads queries{static_cast<const char*>(p.q) + token * p.q_stride_token * kIn,
-                          static_cast<char*>(p.q_out) + token * p.q_out_stride_token * kIn,
-                          p.q_stride_head * kIn,
-                          p.q_out_stride_head * kIn,
-                          1.0f,
-                          nullptr,
-                          nullptr};
-      const LaneUnit query = lane_unit<kQueries>(pass, p.copies_rest);
-      write_heads<kQueries>(queries, part(p.num_kv_heads, p.num_qo_heads), query, angles, ready);
+  const HeadRange key_range = share_of<kKeys>(p.num_kv_heads, share, p.share_shift);
+  const HeadRange value_range = share_of<kValues>(p.num_kv_heads, share, p.share_shift);
+
+  LaneUnit key = lane_unit<kKeys>(0, true);
+  HeadBatch<kKeys> key_batch;
+  key_batch.begin(keys, key_range, key);
+  const TokenPlace place = place_of<(spec.rotated_dim > 0)>(p, token);
+  if (!place.right) return;
+  const AppendSlot slot = place.slot;
+  keys.to = static_cast<char*>(p.k_cache) +
+            (slot.page * p.k_cache_stride_page + slot.row * p.k_cache_stride_token) * kOut;
+  values.to = static_cast<char*>(p.v_cache) +
+              (slot.page * p.v_cache_stride_page + slot.row * p.v_cache_stride_token) * kOut;
+
+  LaneAngles<spec.vec> angles{};
+#pragma unroll 1  // a long head takes many passes: one is compiled
+  for (int32_t pass = 0;;) {
+    if constexpr (spec.rotated_dim > 0) {
+      make_angles<kKeys>(source, place.angle_position, pass, shared, angles);
     }
+    key_batch.finish(keys, key_range, key, angles);
+    if constexpr (spec.has_q) append_queries<spec>(p, token, share, pass, angles);
+    if (++pass == kKeys.passes()) break;
+    key = lane_unit<kKeys>(pass, true);
+    key_batch.begin(keys, key_range, key);
   }
 #pragma unroll 1
   for (int32_t pass = 0; pass < kValues.passes(); ++pass) {
-    const LaneAngles<spec.vec> none{};
-    write_heads<kValues>(values, part(p.num_kv_heads + p.num_qo_heads, p.num_kv_heads),
-                         lane_unit<kValues>(pass, true), none, find_place);
+    const LaneUnit value = lane_unit<kValues>(pass, true);
+    HeadBatch<kValues> batch;
+    batch.begin(values, value_range, value);
+    batch.finish(values, value_range, value, {});
   }
 }
 

@@ -40,10 +40,9 @@ struct AppendParams {
   int64_t cache_stride;
   const uint64_t* turns;  // [dim / 2], kernels/core/rope.h
 
-  // What a kernel on a GPU takes besides. A warp does `chunk_heads` heads of a token, of k, then q,
-  // then v; a token has 2^chunk_shift chunks.
+  // What a kernel on a GPU takes besides. 2^share_shift warps share the heads of a token.
   int32_t num_kv_heads, num_qo_heads;
-  int32_t chunk_heads, chunk_shift;
+  int32_t share_shift;
   int32_t page_size;
   int32_t batch_size;
   int64_t num_indices;   // of kv_indices

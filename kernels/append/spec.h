@@ -36,8 +36,8 @@ struct AppendWarpSpec {
   bool has_q = false;
   int32_t vec = 1;  // elements of an access: kernels/tile/head_rows.cuh
   int32_t unroll = 2;
-  int32_t num_threads = 256;
-  int32_t ctas_per_sm = 4;  // bounds registers
+  int32_t num_threads = 128;
+  int32_t ctas_per_sm = 8;  // bounds registers
 
   bool operator==(const AppendWarpSpec&) const = default;
 

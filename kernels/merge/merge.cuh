@@ -12,6 +12,18 @@
 namespace weft {
 namespace merge_kernel {
 
+// One instruction each, good to 2^-22: as much as a weight of f32 lse is worth.
+__device__ __forceinline__ float exp2_of(float x) {
+  float y;
+  asm("ex2.approx.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+__device__ __forceinline__ float log2_of(float x) {
+  float y;
+  asm("lg2.approx.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
 __device__ __forceinline__ float infinity() { return __int_as_float(0x7f800000); }
 
 /// The states of one (row, head).
@@ -37,20 +49,24 @@ struct Totals {
 
 /// NaN loses every comparison, so it never is the top; it enters the sum, and with it everything.
 template <int lanes>
-__device__ __forceinline__ Totals totals(const States& states, int32_t lane, float to_base2) {
+__device__ __forceinline__ Totals totals(const States& states, int32_t lane, float to_base2,
+                                         float from_base2) {
   float top = -infinity();
-  for (int32_t s = lane; s < states.count; s += lanes) top = fmaxf(top, states.lse(s));
+  // A lane's first state, mostly its only one, is read once.
+  const float own = lane < states.count ? states.lse(lane) : -infinity();
+  top = fmaxf(top, own);
+  for (int32_t s = lane + lanes; s < states.count; s += lanes) top = fmaxf(top, states.lse(s));
 #pragma unroll
   for (int i = lanes / 2; i > 0; i /= 2) top = fmaxf(top, __shfl_xor_sync(~0u, top, i));
   top = top == -infinity() ? 0.0f : top;
-  float sum = 0.0f;
-  for (int32_t s = lane; s < states.count; s += lanes) {
-    sum += exp2f((states.lse(s) - top) * to_base2);
+  float sum = exp2_of((own - top) * to_base2);
+  for (int32_t s = lane + lanes; s < states.count; s += lanes) {
+    sum += exp2_of((states.lse(s) - top) * to_base2);
   }
 #pragma unroll
   for (int i = lanes / 2; i > 0; i /= 2) sum += __shfl_xor_sync(~0u, sum, i);
-  const float merged = top + log2f(sum) / to_base2;
-  return {top, 1.0f / sum, sum == 0.0f ? -infinity() : merged};
+  const float merged = top + log2_of(sum) * from_base2;
+  return {top, __frcp_rn(sum), sum == 0.0f ? -infinity() : merged};
 }
 
 template <MergeWarpSpec spec>
@@ -58,40 +74,43 @@ struct Sums {
   float of[spec.vectors()][spec.vec];
 };
 
-/// States [begin, begin + unroll) that exist: all loads first, then the sums in order.
+/// States [begin, begin + unroll) that exist, as they lie in memory.
 template <MergeWarpSpec spec>
-__device__ __forceinline__ void fold_states(const States& states, int32_t begin, int32_t lane,
-                                            const Totals& t, float to_base2, Sums<spec>& sums) {
-  constexpr int kLanes = spec.lanes(), kVectors = spec.vectors();
-  constexpr int kBytes = spec.vec * size_of(spec.dtype);
-  Raw<kBytes> raw[spec.unroll][kVectors];
+struct StateBatch {
+  static constexpr int kBytes = spec.vec * size_of(spec.dtype);
+  Raw<kBytes> o[spec.unroll][spec.vectors()];
   float lse[spec.unroll];
+
+  __device__ __forceinline__ void load(const States& states, int32_t begin, int32_t lane) {
 #pragma unroll
-  for (int i = 0; i < spec.unroll; ++i) {
-    lse[i] = begin + i < states.count ? states.lse(begin + i) : -infinity();
-  }
+    for (int i = 0; i < spec.unroll; ++i) {
+      const bool exists = begin + i < states.count;
+      lse[i] = exists ? states.lse(begin + i) : -infinity();
 #pragma unroll
-  for (int i = 0; i < spec.unroll; ++i) {
-#pragma unroll
-    for (int v = 0; v < kVectors; ++v) {
-      const int32_t at = (lane + v * kLanes) * spec.vec;
-      if (begin + i >= states.count || at >= spec.head_dim) continue;
-      raw[i][v] = load_raw<kBytes>(states.o(begin + i) + at * size_of(spec.dtype));
+      for (int v = 0; v < spec.vectors(); ++v) {
+        const int32_t at = (lane + v * spec.lanes()) * spec.vec;
+        if (!exists || at >= spec.head_dim) continue;
+        o[i][v] = load_raw<kBytes>(states.o(begin + i) + at * size_of(spec.dtype));
+      }
     }
   }
+
+  /// In ascending order; a state whose lse is -inf is left out, whatever its o holds.
+  __device__ __forceinline__ void fold(const Totals& t, float to_base2, Sums<spec>& sums) const {
 #pragma unroll
-  for (int i = 0; i < spec.unroll; ++i) {
-    if (lse[i] == -infinity()) continue;  // left out, whatever its o holds
-    const float weight = exp2f((lse[i] - t.top) * to_base2) * t.inverse;
+    for (int i = 0; i < spec.unroll; ++i) {
+      if (lse[i] == -infinity()) continue;
+      const float weight = exp2_of((lse[i] - t.top) * to_base2) * t.inverse;
 #pragma unroll
-    for (int v = 0; v < kVectors; ++v) {
-      float x[spec.vec];
-      to_f32<spec.dtype, spec.vec>(raw[i][v], x);
+      for (int v = 0; v < spec.vectors(); ++v) {
+        float x[spec.vec];
+        to_f32<spec.dtype, spec.vec>(o[i][v], x);
 #pragma unroll
-      for (int d = 0; d < spec.vec; ++d) sums.of[v][d] += weight * x[d];
+        for (int d = 0; d < spec.vec; ++d) sums.of[v][d] += weight * x[d];
+      }
     }
   }
-}
+};
 
 /// The states of item `i` of the n * num_heads there are; one that is beyond them has none.
 __device__ __forceinline__ States states_of(const MergeParams& p, int64_t row, int32_t head,
@@ -125,10 +144,14 @@ __device__ __forceinline__ void merge_states(const MergeParams& p) {
   const bool exists = row < p.n;  // all lanes stay for the shuffles
   griddep_wait();
   const States states = states_of(p, row, head, size_of(spec.dtype), exists);
-  const Totals t = totals<kLanes>(states, lane, p.to_base2);
+  StateBatch<spec> batch;
+  batch.load(states, 0, lane);  // on its way while the weights are made
+  const Totals t = totals<kLanes>(states, lane, p.to_base2, p.from_base2);
   Sums<spec> sums{};
-  for (int32_t s = 0; s < states.count; s += spec.unroll) {
-    fold_states<spec>(states, s, lane, t, p.to_base2, sums);
+  for (int32_t s = 0; s < states.count;) {
+    batch.fold(t, p.to_base2, sums);
+    s += spec.unroll;
+    batch.load(states, s, lane);
   }
   __syncwarp();  // the outputs may be a state's own memory: all of it has been read
   if (!exists) return;

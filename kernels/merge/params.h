@@ -29,7 +29,8 @@ struct MergeParams {
 
   // What a kernel on a GPU takes besides.
   int32_t num_heads;
-  float to_base2;  // multiplies an lse to make it base 2: 1, or log2(e)
+  float to_base2;    // multiplies an lse to make it base 2: 1, or log2(e)
+  float from_base2;  // 1 / to_base2
 };
 
 }  // namespace weft

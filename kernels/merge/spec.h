@@ -25,9 +25,9 @@ struct MergeWarpSpec {
   DType dtype_o = DType::bf16;
   int32_t head_dim = 0;
   int32_t vec = 1;     // elements of an access, a power of two that divides head_dim
-  int32_t unroll = 4;  // states in flight
-  int32_t num_threads = 256;
-  int32_t ctas_per_sm = 4;  // bounds registers
+  int32_t unroll = 2;  // states in flight
+  int32_t num_threads = 128;
+  int32_t ctas_per_sm = 8;  // bounds registers
 
   bool operator==(const MergeWarpSpec&) const = default;
 

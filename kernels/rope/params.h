@@ -30,10 +30,10 @@ struct RopeParams {
   int64_t cache_stride;
   const uint64_t* turns;  // [dim / 2], kernels/core/rope.h
 
-  // What a kernel on a GPU takes besides. A warp does `chunk_heads` heads of a token, of q and then
-  // of k; a token has 2^chunk_shift chunks.
+  // What a kernel on a GPU takes besides. 2^share_shift warps share the heads of a token, those of
+  // q and behind them those of k.
   int32_t num_qo_heads, num_kv_heads;
-  int32_t chunk_heads, chunk_shift;
+  int32_t share_shift;
   int64_t max_position;  // positions lie below
   uint64_t* fault;       // [1], kernels/core/fault.h; null: positions are trusted
   bool copies_rest;      // some output is not its input: what does not rotate is copied

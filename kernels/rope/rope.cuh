@@ -71,31 +71,33 @@ __device__ __forceinline__ TokenPosition position_of(const RopeParams& p, int64_
 
 }  // namespace rope_kernel
 
-/// REQUIRES: spec.num_threads threads a CTA, a warp for each chunk of each token.
+/// REQUIRES: spec.num_threads threads a CTA, 2^share_shift warps for each token.
 template <RopeWarpSpec spec>
 __device__ __forceinline__ void rope_tokens(const RopeParams& p) {
   using namespace rope_kernel;
   constexpr HeadRowSpec kRows = spec.rows();
   griddep_launch_dependents();
   const uint32_t warp = blockIdx.x * (spec.num_threads / 32) + threadIdx.x / 32;
-  const int64_t token = warp >> p.chunk_shift;
+  const int64_t token = warp >> p.share_shift;
   if (token >= p.nnz) return;
-  const int32_t chunk = static_cast<int32_t>(warp & ((1u << p.chunk_shift) - 1));
-  const int32_t begin = chunk * p.chunk_heads;
-  const HeadRange range{begin, min_of(begin + p.chunk_heads, p.num_qo_heads + p.num_kv_heads)};
+  const HeadRange range =
+      share_of<kRows>(p.num_qo_heads + p.num_kv_heads,
+                      static_cast<int32_t>(warp & ((1u << p.share_shift) - 1)), p.share_shift);
   const Heads heads(p, token, size_of(spec.dtype));
   const AngleSource source{p.turns, p.cos_sin_cache, p.cache_stride};
+  extern __shared__ __align__(16) char smem[];
+  float* const shared = reinterpret_cast<float*>(smem + threadIdx.x / 32 * kRows.angle_bytes());
   griddep_wait();
 #pragma unroll 1  // a long head takes many: one is compiled
   for (int32_t pass = 0; pass < kRows.passes(); ++pass) {
     const LaneUnit unit = lane_unit<kRows>(pass, p.copies_rest);
+    HeadBatch<kRows> batch;
+    batch.begin(heads, range, unit);
+    const TokenPosition position = position_of(p, token);
+    if (!position.right) return;
     LaneAngles<spec.vec> angles;
-    write_heads<kRows>(heads, range, unit, angles, [&] {
-      const TokenPosition position = position_of(p, token);
-      if (!position.right) return false;
-      load_angles<kRows>(source, unit, position.value, angles);
-      return true;
-    });
+    make_angles<kRows>(source, position.value, pass, shared, angles);
+    batch.finish(heads, range, unit, angles);
   }
 }
 

@@ -59,35 +59,49 @@ struct LaneAngles {
   CosSin of[vec];
 };
 
-template <int n>
-__device__ __forceinline__ void load_angles(const AngleSource& from, int32_t half, int64_t position,
-                                            int32_t pair, CosSin* angles) {
-  if (from.cache != nullptr) {
-    const float* row = from.cache + position * from.cache_stride + pair;
-    const Raw<4 *n> cosines = load_raw<4 * n>(row), sines = load_raw<4 * n>(row + half);
-#pragma unroll
-    for (int i = 0; i < n; ++i) {
-      angles[i] = {__uint_as_float(cosines.word[i]), __uint_as_float(sines.word[i])};
-    }
-    return;
-  }
-  const Raw<8 * n> turns = load_raw<8 * n>(from.turns + pair);
-#pragma unroll
-  for (int i = 0; i < n; ++i) {
-    const uint64_t turn = uint64_t{turns.word[2 * i + 1]} << 32 | turns.word[2 * i];
-    angles[i] = rope_cos_sin(rope_angle(turn, position));
-  }
+/// Cosine and sine of one pair.
+__device__ __forceinline__ CosSin angle_of(const AngleSource& from, int32_t half, int64_t position,
+                                           int32_t pair) {
+  if (from.cache == nullptr) return rope_cos_sin(rope_angle(from.turns[pair], position));
+  const float* row = from.cache + position * from.cache_stride + pair;
+  return {row[0], row[half]};
 }
 
+/// The angles of a pass, each made by one lane and handed to those that need it through
+/// `shared` [2 * s.pass_pairs()], the warp's own. All lanes take part.
 template <HeadRowSpec s>
-__device__ __forceinline__ void load_angles(const AngleSource& from, const LaneUnit& u,
-                                            int64_t position, LaneAngles<s.vec>& angles) {
-  if (!u.rotated) return;
-  if constexpr (s.mode == RopeMode::interleaved && s.vec > 1) {
-    load_angles<s.vec / 2>(from, s.half(), position, u.first / 2, angles.of);
-    load_angles<s.vec / 2>(from, s.half(), position, u.second / 2, angles.of + s.vec / 2);
-  } else {
-    load_angles<s.vec>(from, s.half(), position, u.unit * s.vec, angles.of);
+__device__ __forceinline__ void make_angles(const AngleSource& from, int64_t position, int32_t pass,
+                                            float* shared, LaneAngles<s.vec>& angles) {
+  constexpr int32_t kPairs = s.pass_pairs();
+  constexpr bool kTwoRuns = s.mode == RopeMode::interleaved && s.vec > 1;
+  const int32_t lane = static_cast<int32_t>(threadIdx.x) % 32;
+  const int32_t count = min_of(s.rotated_units() - pass * 32, 32) * s.vec;  // in this pass
+  // Of interleaved, the second vectors have the pairs a quarter of the rotated part further on.
+  const int32_t run = kTwoRuns ? count / 2 : count;
+  const int32_t begin = pass * 32 * (kTwoRuns ? s.vec / 2 : s.vec);
+  __syncwarp();  // the last pass has been read
+#pragma unroll
+  for (int32_t i = 0; i < ceil_div<int32_t>(kPairs, 32); ++i) {
+    const int32_t slot = lane + 32 * i;
+    if (slot >= count) continue;
+    const int32_t pair = begin + (slot < run ? slot : slot - run + s.half() / 2);
+    const CosSin w = angle_of(from, s.half(), position, pair);
+    shared[slot] = w.cos;
+    shared[kPairs + slot] = w.sin;
+  }
+  __syncwarp();
+  const int32_t unit = lane % s.lanes();
+  if (unit * s.vec >= count) return;  // does not rotate
+  constexpr int kRun = kTwoRuns ? s.vec / 2 : s.vec;
+#pragma unroll
+  for (int r = 0; r < s.vec / kRun; ++r) {
+    const float* from_slot = shared + r * run + unit * kRun;
+    const Raw<4 * kRun> cosines = load_raw<4 * kRun>(from_slot);
+    const Raw<4 * kRun> sines = load_raw<4 * kRun>(from_slot + kPairs);
+#pragma unroll
+    for (int i = 0; i < kRun; ++i) {
+      angles.of[r * kRun + i] = {__uint_as_float(cosines.word[i]), __uint_as_float(sines.word[i])};
+    }
   }
 }
 
@@ -144,40 +158,57 @@ __device__ __forceinline__ void store_unit(char* head, const LaneUnit& u, const 
   if (u.has_second) store_raw(second, from_f32<s.out, s.vec>(b));
 }
 
+/// Heads of a token that one warp does: groups of heads_at_once, from `begin` on, every `step`
+/// heads. The warps of a token take turns, so that together they read what lies together.
 struct HeadRange {
-  int32_t begin, end;
+  int32_t begin, step, end;
 };
 
-/// Heads of `range`, which `heads` knows: in(h) and out(h) are addresses, scale(h) multiplies, and
-/// writes(h) says whether it is written at all. `ready` runs once after the first loads are on
-/// their way: it makes the angles, and whatever out() needs; when it returns false nothing is
-/// written.
-template <HeadRowSpec s, class Heads, class Ready>
-__device__ __forceinline__ void write_heads(const Heads& heads, HeadRange range, const LaneUnit& u,
-                                            const LaneAngles<s.vec>& angles, Ready&& ready) {
-  if (range.begin >= range.end) return;
-  constexpr int32_t kStep = s.heads_at_once();
-  int32_t h = range.begin + u.head;
-  UnitBits<s> bits[s.unroll];
-  const auto load = [&] {
-#pragma unroll
-    for (int32_t i = 0; i < s.unroll; ++i) {
-      if (h + i * kStep < range.end) bits[i] = load_unit<s>(heads.in(h + i * kStep), u);
-    }
-  };
-  load();
-  if (!ready()) return;
-  while (h < range.end) {
-#pragma unroll
-    for (int32_t i = 0; i < s.unroll; ++i) {
-      const int32_t head = h + i * kStep;
-      if (head < range.end && heads.writes(head)) {
-        store_unit<s>(heads.out(head), u, bits[i], heads.scale(head), angles);
-      }
-    }
-    h += s.unroll * kStep;
-    load();
-  }
+/// Share `chunk` of 2^shift of `count` heads.
+template <HeadRowSpec s>
+__device__ __forceinline__ HeadRange share_of(int32_t count, int32_t chunk, int32_t shift) {
+  return {chunk * s.heads_at_once(), s.heads_at_once() << shift, count};
 }
+
+/// Heads of `range`, which `heads` knows: in(h) and out(h) are addresses, scale(h) multiplies, and
+/// writes(h) says whether it is written at all. What is loaded first may wait in registers while
+/// angles are made and out() becomes known.
+template <HeadRowSpec s>
+struct HeadBatch {
+  UnitBits<s> bits[s.unroll];
+  int32_t head;  // the lane's first
+
+  template <class Heads>
+  __device__ __forceinline__ void load(const Heads& heads, HeadRange range, const LaneUnit& u) {
+#pragma unroll
+    for (int32_t i = 0; i < s.unroll; ++i) {
+      const int32_t h = head + i * range.step;
+      if (h < range.end) bits[i] = load_unit<s>(heads.in(h), u);
+    }
+  }
+
+  template <class Heads>
+  __device__ __forceinline__ void begin(const Heads& heads, HeadRange range, const LaneUnit& u) {
+    head = range.begin + u.head;
+    load(heads, range, u);
+  }
+
+  /// Writes what is loaded, then all that follows.
+  template <class Heads>
+  __device__ __forceinline__ void finish(const Heads& heads, HeadRange range, const LaneUnit& u,
+                                         const LaneAngles<s.vec>& angles) {
+    while (head < range.end) {
+#pragma unroll
+      for (int32_t i = 0; i < s.unroll; ++i) {
+        const int32_t h = head + i * range.step;
+        if (h < range.end && heads.writes(h)) {
+          store_unit<s>(heads.out(h), u, bits[i], heads.scale(h), angles);
+        }
+      }
+      head += s.unroll * range.step;
+      load(heads, range, u);
+    }
+  }
+};
 
 }  // namespace weft

@@ -28,6 +28,11 @@ struct HeadRowSpec {
   WEFT_HD constexpr int32_t heads_at_once() const { return 32 / lanes(); }
   /// A long head takes several passes over its units.
   WEFT_HD constexpr int32_t passes() const { return ceil_div<int32_t>(units(), 32); }
+  /// Most pairs of a pass, and the bytes that hand their angles around in one warp.
+  WEFT_HD constexpr int32_t pass_pairs() const {
+    return min_of<int32_t>(rotated_units(), 32) * vec;
+  }
+  WEFT_HD constexpr int32_t angle_bytes() const { return round_up<int32_t>(8 * pass_pairs(), 16); }
   /// Pairs of one element each lie next to each other.
   WEFT_HD constexpr bool single_pairs() const { return mode == RopeMode::interleaved && vec == 1; }
 };

@@ -65,17 +65,19 @@ std::string explain_rows(const char* who, int vec, DType dtype, const std::strin
   return text + "; f32 arithmetic\n";
 }
 
-RowGrid RowGrid::of(int64_t num_tokens, int num_heads, int heads_at_once, int num_threads,
-                    const Target& target) {
-  const int most = ceil_div(num_heads, heads_at_once);
+RowGrid RowGrid::of(int64_t num_tokens, int num_heads, const HeadRowSpec& rows, int usual_shift,
+                    int num_threads, const Target& target) {
+  const int groups = ceil_div(num_heads, rows.heads_at_once());
   int shift = 0;
-  while ((1 << shift) < most && (num_tokens << shift) < kWarpsPerSm * target.num_sms) ++shift;
+  const auto wants_more = [&] {
+    return shift < usual_shift || (num_tokens << shift) < kWarpsPerSm * target.num_sms;
+  };
+  while ((1 << shift) < groups && wants_more()) ++shift;
   const int64_t warps = num_tokens << shift;
   if (warps > 0x7fffffff) {
-    fail(ErrorKind::out_of_limits, "nnz", "fewer than 2^31 tokens", std::to_string(num_tokens));
+    fail(ErrorKind::out_of_limits, "nnz", "fewer than 2^31 warps", std::to_string(warps));
   }
-  return {static_cast<int>(ceil_div<int64_t>(warps, num_threads / 32)),
-          round_up(ceil_div(num_heads, 1 << shift), heads_at_once), shift};
+  return {static_cast<int>(ceil_div<int64_t>(warps, num_threads / 32)), shift};
 }
 
 void check_cuda_executor(const Executor& executor) {

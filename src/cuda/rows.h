@@ -11,6 +11,7 @@
 
 #include "kernels/core/dtype.h"
 #include "kernels/core/fault.h"
+#include "kernels/tile/head_rows.h"
 #include "src/cuda/backend.h"
 #include "src/cuda/launch.h"
 #include "weft/executor.h"
@@ -49,13 +50,13 @@ std::string explain_rows(const char* who, int vec, DType dtype, const std::strin
 /// How the heads of tokens are dealt to warps.
 struct RowGrid {
   int num_ctas = 0;
-  int chunk_heads = 0;  // of a token, a warp
-  int chunk_shift = 0;  // log2 of the chunks of a token
+  int share_shift = 0;  // log2 of the warps that share a token
 
-  /// Few tokens are cut between heads until every SM has work, down to the `heads_at_once` that one
-  /// warp reads together. Throws Error(out_of_limits) beyond 2^31 warps.
-  static RowGrid of(int64_t num_tokens, int num_heads, int heads_at_once, int num_threads,
-                    const Target& target);
+  /// As many warps a token as `usual_shift` says; more when tokens are few, until every SM has work
+  /// or each of a token's warps reads its `heads_at_once` together and no more. Throws
+  /// Error(out_of_limits) beyond 2^31 warps.
+  static RowGrid of(int64_t num_tokens, int num_heads, const HeadRowSpec& rows, int usual_shift,
+                    int num_threads, const Target& target);
 };
 
 /// Throws Error(invalid_argument) when `executor` brings what only a run on the CPU can use.

@@ -14,14 +14,16 @@ std::vector<GateRow> append_rows() {
     bool everywhere;
   };
   const AppendConfig plain{.num_kv_heads = 8, .head_dim_qk = 128, .page_size = 16};
-  AppendConfig rope = plain, fp8 = plain, mla = plain;
+  AppendConfig rope = plain, fp8 = plain, fp8_plain = plain, mla = plain;
+  fp8_plain.dtype_kv = DType::e4m3;
   rope.rope = {.mode = RopeMode::neox}, rope.num_qo_heads = 32;
   fp8.dtype_kv = DType::e4m3, fp8.rope = {.mode = RopeMode::interleaved, .dim = 64};
   mla.num_kv_heads = 1, mla.head_dim_qk = 64, mla.head_dim_vo = 512;
   mla.rope = {.mode = RopeMode::interleaved};
   const Row configs[] = {{"append_bf16", plain, true},
                          {"append_rope_q", rope, true},
-                         {"append_fp8", fp8, true},
+                         {"append_fp8", fp8_plain, true},
+                         {"append_fp8_rope", fp8, true},
                          {"append_mla", mla, false}};
   std::vector<GateRow> rows;
   for (const Row& row : configs) {

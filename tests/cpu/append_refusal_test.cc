@@ -67,6 +67,12 @@ TEST(AppendRefuses, NothingOfARightCall) {
   EXPECT_NO_THROW(Append(call.config).run(call.args));
 }
 
+TEST(AppendRefuses, ATargetThatIsNoCpu) {
+  EXPECT_EQ(check_refusal([] { Append(small_config(), Target::h200()); }, ErrorKind::unsupported,
+                          "target", "a CudaBackend in place of the target", {}),
+            "");
+}
+
 struct TensorArgument {
   const char* name;
   TensorView AppendArgs::*field;

@@ -79,6 +79,12 @@ void check_tensors(Args Call::*args, const std::vector<Argument<Args>>& argument
   }
 }
 
+TEST(MergeRefuses, ATargetThatIsNoCpu) {
+  EXPECT_EQ(check_refusal([] { Merge(kConfig, Target::h200()); }, ErrorKind::unsupported, "target",
+                          "a CudaBackend in place of the target", {}),
+            "");
+}
+
 TEST(MergeRefuses, WrongTensorsOfManyStates) {
   check_tensors<MergeArgs>(&Call::many, {{"o_in", &MergeArgs::o_in},
                                          {"lse_in", &MergeArgs::lse_in},

@@ -207,6 +207,13 @@ TEST(RopeRefuses, WrongConfigs) {
   }
 }
 
+// A GPU is named by a CudaBackend; a Target that says so is refused with those words.
+TEST(RopeRefuses, ATargetThatIsNoCpu) {
+  EXPECT_EQ(check_refusal([] { RopeOp(kConfig, Target::h200()); }, ErrorKind::unsupported, "target",
+                          "a CudaBackend in place of the target", {}),
+            "");
+}
+
 // Legal: no tokens at all.
 TEST(RopeRefuses, NotTheEmpty) {
   Call call;

@@ -12,7 +12,7 @@
 #include "tests/cases/append_values.h"
 #include "tests/cases/attention_data.h"
 #include "tests/gpu/backend.h"
-#include "tests/gpu/mirror.h"
+#include "tests/gpu/buffer_mirror.h"
 #include "tests/oracle/numbers.h"
 
 namespace weft::test {
@@ -21,7 +21,7 @@ namespace {
 using cases::AppendCase;
 using cases::AppendData;
 
-AppendArgs on_device(const DeviceMirror& mirror, const AppendArgs& host) {
+AppendArgs on_device(const BufferMirror& mirror, const AppendArgs& host) {
   AppendArgs args = host;
   for (auto field :
        {&AppendArgs::k, &AppendArgs::v, &AppendArgs::batch_indices, &AppendArgs::positions,
@@ -45,7 +45,7 @@ struct DeviceAppend {
     args = on_device(mirror, data.args);
   }
 
-  DeviceMirror mirror;
+  BufferMirror mirror;
   AppendArgs args;
 };
 
@@ -64,7 +64,7 @@ class AppendOnGpu : public BackendTest {
 
   static std::string check_conversion(const cases::OwnedTensor& values, DType dtype_kv) {
     const cases::ConversionData data = cases::make_conversion_data(values, dtype_kv);
-    DeviceMirror mirror(device(), stream());
+    BufferMirror mirror(device(), stream());
     for (const cases::OwnedTensor* t : {&data.values, &data.k, &data.v}) mirror.add(t->buffer);
     mirror.add(data.owners);
     Append(data.config, backend()).run(on_device(mirror, data.args), executor());
@@ -136,7 +136,7 @@ TEST_F(AppendOnGpu, OffsetsBeyond32Bits) {
   args.positions = cases::make_ints({0, 7, 8}, owners);
   args.kv_indptr = cases::make_ints({0, 3}, owners);
   args.kv_indices = cases::make_ints({4, 0, 3}, owners);
-  DeviceMirror mirror(device(), stream());
+  BufferMirror mirror(device(), stream());
   mirror.add(x.buffer), mirror.add(owners);
   args = on_device(mirror, args);
   args.k_cache = cache(0), args.v_cache = cache(4096);

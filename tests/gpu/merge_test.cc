@@ -8,7 +8,7 @@
 
 #include "tests/cases/merge_case.h"
 #include "tests/gpu/backend.h"
-#include "tests/gpu/mirror.h"
+#include "tests/gpu/buffer_mirror.h"
 #include "tests/oracle/numbers.h"
 
 namespace weft::test {
@@ -18,7 +18,7 @@ using cases::MergeCase;
 using cases::MergeData;
 using cases::OwnedTensor;
 
-MergeArgs on_device(const DeviceMirror& mirror, const MergeArgs& host) {
+MergeArgs on_device(const BufferMirror& mirror, const MergeArgs& host) {
   return {.o_in = mirror.view(host.o_in),
           .lse_in = mirror.view(host.lse_in),
           .o = mirror.view(host.o),
@@ -27,14 +27,14 @@ MergeArgs on_device(const DeviceMirror& mirror, const MergeArgs& host) {
 
 class MergeOnGpu : public BackendTest {
  protected:
-  static void add(DeviceMirror& mirror, const MergeData& data) {
+  static void add(BufferMirror& mirror, const MergeData& data) {
     for (const OwnedTensor* t : {&data.o_in, &data.lse_in, &data.o, &data.lse}) {
       mirror.add(t->buffer);
     }
   }
 
   static std::string run(const MergeData& data) {
-    DeviceMirror mirror(device(), stream());
+    BufferMirror mirror(device(), stream());
     add(mirror, data);
     Merge(data.config, backend()).run(on_device(mirror, data.args), executor());
     return mirror.download();
@@ -65,7 +65,7 @@ TEST_F(MergeOnGpu, PairsInPlaceAndMasked) {
   for (DType dtype : {DType::f32, DType::f16, DType::bf16}) {
     for (const cases::MergePairCase& c : cases::merge_pair_cases()) {
       const cases::MergePairData pair = cases::make_pair_data(c, dtype);
-      DeviceMirror mirror(device(), stream());
+      BufferMirror mirror(device(), stream());
       for (const OwnedTensor* t : {&pair.o_a, &pair.o_b, &pair.lse_a, &pair.lse_b, &pair.mask}) {
         mirror.add(t->buffer);
       }
@@ -129,7 +129,7 @@ TEST_F(MergeOnGpu, IdentityIsExact) {
 TEST_F(MergeOnGpu, ReplaysOfAGraphGiveTheSameBits) {
   const MergeCase c{.name = "graph", .n = 33, .states = 5, .heads = 8, .head_dim = 128};
   const MergeData data = cases::make_merge_data(c, 5);
-  DeviceMirror mirror(device(), stream());
+  BufferMirror mirror(device(), stream());
   add(mirror, data);
   const Merge op(data.config, backend());
   const MergeArgs args = on_device(mirror, data.args);
@@ -148,7 +148,7 @@ TEST_F(MergeOnGpu, ReplaysOfAGraphGiveTheSameBits) {
 
 TEST_F(MergeOnGpu, HostMemoryIsRefused) {
   const MergeData data = cases::make_merge_data(MergeCase{.name = "refused"}, 1);
-  DeviceMirror mirror(device(), stream());
+  BufferMirror mirror(device(), stream());
   add(mirror, data);
   const Merge op(data.config, backend());
   for (auto field : {&MergeArgs::o_in, &MergeArgs::lse_in, &MergeArgs::o, &MergeArgs::lse}) {

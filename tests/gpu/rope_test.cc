@@ -9,7 +9,7 @@
 #include "tests/cases/attention_data.h"
 #include "tests/cases/rope_case.h"
 #include "tests/gpu/backend.h"
-#include "tests/gpu/mirror.h"
+#include "tests/gpu/buffer_mirror.h"
 
 namespace weft::test {
 namespace {
@@ -33,7 +33,7 @@ struct DeviceRope {
     }
   }
 
-  DeviceMirror mirror;
+  BufferMirror mirror;
   RopeArgs args;
 };
 

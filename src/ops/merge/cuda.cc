@@ -20,8 +20,7 @@ struct MergeCuda {
 namespace {
 
 constexpr float kLog2E = 1.44269504088896340736f;
-// Bytes of states that a lane has in flight: more would leave an SM fewer warps.
-constexpr int kBytesInFlight = 64;
+constexpr float kLn2 = 0.69314718055994530942f;
 
 }  // namespace
 
@@ -31,8 +30,12 @@ MergeWarpSpec select_merge_warp(const MergeConfig& c) {
   spec.dtype_o = c.dtype_o;
   spec.head_dim = c.head_dim;
   spec.vec = widest_vector(c.dtype, {c.head_dim});
-  const int bytes = spec.vectors() * spec.vec * size_of(c.dtype);
-  spec.unroll = clamp_to(kBytesInFlight / bytes, 1, 4);
+  // States in flight. f32 states are the many partial results of a split: four take 36 us where two
+  // take 42 (1024 rows x 32 heads, 8 states). 16-bit ones are mostly pairs, whose missing third and
+  // fourth would cost 77 us in place of 61 (8192 rows x 32 heads).
+  spec.unroll = max_of(1, (c.dtype == DType::f32 ? 4 : 2) / spec.vectors());
+  if (c.dtype == DType::f32) spec.ctas_per_sm = 5;
+  if (c.head_dim > 256) spec.ctas_per_sm = 4;  // a lane holds up to 32 sums
   return spec;
 }
 
@@ -55,6 +58,7 @@ void run_merge_cuda(const detail::MergeCuda& cuda, const MergeConfig& config, Me
   }
   p.num_heads = config.num_heads;
   p.to_base2 = config.lse_base2 ? 1.0f : kLog2E;
+  p.from_base2 = config.lse_base2 ? 1.0f : kLn2;
   const int64_t ctas = ceil_div<int64_t>(items, spec.num_threads / spec.lanes());
   launch(device, wide ? *kernels.wide : *kernels.narrow,
          LaunchShape{.num_ctas = static_cast<int>(ctas),

@@ -15,9 +15,9 @@
 namespace weft::test {
 
 /// Copies of buffers, each as aligned as on the host and fenced by 4 KiB on both sides.
-class DeviceMirror {
+class BufferMirror {
  public:
-  DeviceMirror(const CudaDevice& device, cu::Stream stream) : device_(device), stream_(stream) {}
+  BufferMirror(const CudaDevice& device, cu::Stream stream) : device_(device), stream_(stream) {}
 
   /// Uploads a buffer; once, however often it is given.
   void add(const cases::Buffer& buffer) {
