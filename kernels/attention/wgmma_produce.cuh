@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// The producer of the wgmma kernel: one warp that walks the CTA's work and keeps the rings of K and
+// V full, running ahead of the consumers across tiles, items and requests. It decodes items, looks
+// pages up and issues boxes; it never sees an element.
+#pragma once
+
+#include "kernels/attention/wgmma_tile.cuh"
+#include "kernels/ptx/tma.cuh"
+#include "kernels/tile/ring.cuh"
+
+namespace weft {
+
+/// Where the rings of a CTA stand in shared memory, and how far one side has walked.
+struct WgmmaRings {
+  Ring q, k, v;
+  RingPosition at_q, at_k, at_v;
+
+  static __device__ __forceinline__ WgmmaRings at(const AttentionWgmmaSpec& spec, uint32_t smem) {
+    const AttentionWgmmaSmem m = AttentionWgmmaSmem::of(spec);
+    WgmmaRings r;
+    r.q = {smem + m.q_ring, 1};
+    r.k = {smem + m.k_ring, spec.num_stages};
+    r.v = {smem + m.v_ring, spec.num_stages};
+    return r;
+  }
+};
+
+template <AttentionWgmmaSpec spec>
+struct WgmmaProducer {
+  static constexpr AttentionWgmmaSmem kSmem = AttentionWgmmaSmem::of(spec);
+
+  const AttentionWgmmaParams& params;
+  const uint32_t smem;
+  WgmmaTile* const tiles;  // in shared memory
+  const int32_t thread;    // of the warp
+  WgmmaRings rings;
+  int32_t num_tiles = 0;
+
+  /// One block of K or V into the next slot of its ring. A lane issues every 32nd box; a box is a
+  /// slice of 64 columns of box_keys keys, and boxes past the request's end are left out.
+  template <bool kIsV>
+  __device__ __forceinline__ void load_block(const WgmmaTile& t, int32_t key) {
+    constexpr SwizzledTile kTile = kIsV ? kSmem.v_tile(spec) : kSmem.k_tile(spec);
+    constexpr int32_t kSlices = kTile.num_slices();
+    const Ring& ring = kIsV ? rings.v : rings.k;
+    RingPosition& at = kIsV ? rings.at_v : rings.at_k;
+    const TensorMap& map = kIsV ? params.v_map : params.k_map;
+    const int32_t rows = params.box_keys;
+    const int32_t boxes = ceil_div(min_of(t.kv_len - key, spec.kv_tile), rows);
+    const uint32_t slot = smem + (kIsV ? kSmem.v : kSmem.k) + at.slot * kTile.bytes();
+    wait_empty(ring, at);
+    const uint32_t full = ring.full(at.slot);
+    if (thread == 0) mbarrier_arrive_expect(full, kSlices * boxes * rows * kTile.span);
+    __syncwarp();
+    const int32_t page_size = params.args.lengths.page_size;
+    const int32_t slice = thread % kSlices;
+    if (thread < 32 / kSlices * kSlices) {
+      for (int32_t box = thread / kSlices; box < boxes; box += 32 / kSlices) {
+        const uint32_t to = slot + slice * kTile.slice_bytes() + box * rows * kTile.span;
+        int32_t token = key + box * rows;
+        int32_t page = 0;
+        if (page_size > 0) {
+          const int32_t index = token / page_size;
+          page = params.args.kv_indices[params.args.lengths.kv_indptr[t.request] + index];
+          token -= index * page_size;
+        } else {
+          token += params.args.lengths.kv_indptr[t.request];
+        }
+        tma_load(to, map, full, slice * kTile.slice_columns(), token, t.kv_head, page);
+      }
+    }
+    at.advance(ring);
+  }
+
+  /// Tells the consumers of a tile, and brings its queries.
+  __device__ __forceinline__ void announce(const WgmmaTile& t) {
+    wait_empty(rings.q, rings.at_q);
+    const uint32_t full = rings.q.full(0);
+    if (thread == 0) {
+      tiles[num_tiles % AttentionWgmmaSmem::kTiles] = t;
+      if (t.num_blocks > 0) {
+        constexpr SwizzledTile kTile = kSmem.q_tile(spec);
+        mbarrier_arrive_expect(full, kTile.num_slices() * params.qo_tile * kTile.span);
+        const int32_t token = t.first_token + t.row_begin / params.group_size;
+        for (int32_t slice = 0; slice < kTile.num_slices(); ++slice) {
+          tma_load(smem + kSmem.q + slice * kTile.slice_bytes(), params.q_map, full,
+                   slice * kTile.slice_columns(), t.kv_head * params.group_size, token);
+        }
+      } else {
+        mbarrier_arrive(full);
+      }
+    }
+    rings.at_q.advance(rings.q);
+    ++num_tiles;
+  }
+
+  /// K runs one block ahead of V, as the consumers ask for them.
+  __device__ __forceinline__ void run_tile(const WgmmaTile& t) {
+    int32_t key = t.key_begin + (t.num_blocks - 1) * spec.kv_tile;
+    if (t.num_blocks > 0) load_block<false>(t, key);
+    announce(t);
+    for (; key > t.key_begin; key -= spec.kv_tile) {
+      load_block<false>(t, key - spec.kv_tile);
+      load_block<true>(t, key);
+    }
+    if (t.num_blocks > 0) load_block<true>(t, key);
+  }
+
+  __device__ __forceinline__ void run() {
+    if (thread == 0) {
+      tma_prefetch_map(params.q_map);
+      tma_prefetch_map(params.k_map);
+      tma_prefetch_map(params.v_map);
+    }
+    const int32_t worker = static_cast<int32_t>(blockIdx.x);
+    const int32_t group = worker / params.head_lanes;
+    const int32_t lane = worker % params.head_lanes;
+    const int32_t end = params.args.work_indptr[group + 1];
+    for (int32_t i = params.args.work_indptr[group]; i < end; ++i) {
+      const WorkItem item = params.args.items[i];
+      for (int32_t head = item.head_begin; head < item.head_end; ++head) {
+        run_tile(make_tile<spec>(params, item, lane, head));
+      }
+    }
+    WgmmaTile no_more{};
+    no_more.num_blocks = -1;
+    announce(no_more);
+  }
+};
+
+}  // namespace weft
