@@ -92,12 +92,15 @@ struct WgmmaAttend {
     wgmma_commit();
   }
 
-  template <bool kMasked>
+  /// Softmax of the block; the body of a tile passes the branch and pays no more for masks.
   __device__ __forceinline__ bool weigh(const WgmmaTile& t, int32_t key, float (&factor)[2]) {
     float scale = t.scale * kWgmmaLog2E;
-    if constexpr (kMasked) {
+    if (key < t.body_begin || key >= t.body_end) {
+      if (!is_linear(params.args, t)) {
+        map_block(params, t, warpgroup, key, s);
+        scale = 1.0f;
+      }
       mask_block<spec>(params, t, warpgroup, key, s);
-      if (!is_linear(params.args, t)) scale = 1.0f;
     }
     return softmax_block(scale, s, rows, factor);
   }
@@ -110,8 +113,10 @@ struct WgmmaAttend {
     const int32_t first = t.kv_len - key;
     const uint32_t slot = smem + kSmem.v + static_cast<uint32_t>(rings.at_v.slot * kV.bytes());
     const int32_t words = (spec.kv_tile - first) * 8;  // of 16 bytes, in one slice
+#pragma unroll 1
     for (int32_t slice = 0; slice < kV.num_slices(); ++slice) {
       const uint32_t begin = slot + static_cast<uint32_t>(slice * kV.slice_bytes() + first * 128);
+#pragma unroll 1
       for (int32_t i = static_cast<int32_t>(threadIdx.x % 128); i < words; i += 128) {
         asm volatile("st.shared.v4.b32 [%0], {%1, %1, %1, %1};" ::"r"(begin + 16 * i), "r"(0)
                      : "memory");
@@ -121,48 +126,35 @@ struct WgmmaAttend {
     named_barrier_sync(WgmmaBarriers::own + warpgroup, 128);
   }
 
-  /// The first block: dots and softmax alone.
-  __device__ __forceinline__ void begin(const WgmmaTile& t, int32_t key) {
-    float factor[2];
-#pragma unroll
-    for (float& x : o) x = 0.0f;
-    rows = {};
-    wait_full(rings.k, rings.at_k);
-    take_turn();
-    pin_registers(s);
-    wgmma_fence();
-    issue_dots();
-    pass_turn();
-    wgmma_wait<0>();
-    pin_registers(s);
-    release(rings.k, rings.at_k);
-    weigh<true>(t, key, factor);
-    pack_fragment<spec.dtype>(s, p);
-    if (t.kv_len - key < spec.kv_tile) clear_tail(t, key);
-  }
-
-  /// Block `key`, and PV of the block before.
-  template <bool kMasked>
+  /// Block `key`, and PV of the block before unless it is the first. K of the block is there, and
+  /// that of the next when it ends.
+  template <bool kFirst>
   __device__ __forceinline__ void step(const WgmmaTile& t, int32_t key) {
     float factor[2];
-    wait_full(rings.k, rings.at_k);
     take_turn();
     pin_registers(s);
     pin_registers(o);
     wgmma_fence();
     issue_dots();
-    wait_full(rings.v, rings.at_v);
-    wgmma_fence();  // again: ptxas asks for one in every stretch without a branch (C7519)
-    issue_sums();
+    if constexpr (!kFirst) {
+      wait_full(rings.v, rings.at_v);
+      wgmma_fence();  // again: ptxas asks for one in every stretch without a branch (C7519)
+      issue_sums();
+    }
     pass_turn();
-    wgmma_wait<1>();
+    wgmma_wait<kFirst ? 0 : 1>();
     pin_registers(s);
     release(rings.k, rings.at_k);
-    const bool raised = weigh<kMasked>(t, key, factor);
-    wgmma_wait<0>();
-    pin_registers(o);
-    release(rings.v, rings.at_v);
-    if (raised) rescale_rows(o, factor);
+    const bool raised = weigh(t, key, factor);
+    // The branch of this wait keeps ptxas from waiting for PV ahead of the softmax.
+    pin_registers(s);
+    if (key > t.key_begin) wait_full(rings.k, rings.at_k);
+    if constexpr (!kFirst) {
+      wgmma_wait<0>();
+      pin_registers(o);
+      release(rings.v, rings.at_v);
+      if (raised) rescale_rows(o, factor);
+    }
     pack_fragment<spec.dtype>(s, p);
   }
 
@@ -177,11 +169,15 @@ struct WgmmaAttend {
     release(rings.v, rings.at_v);
   }
 
-  /// The state of rows that no block is visible to.
-  __device__ __forceinline__ void run_nothing() {
+  __device__ __forceinline__ void clear() {
 #pragma unroll
     for (float& x : o) x = 0.0f;
     rows = {};
+  }
+
+  /// The state of rows that no block is visible to.
+  __device__ __forceinline__ void run_nothing() {
+    clear();
     if (threadIdx.x % 32 == 0) mbarrier_arrive(rings.q.empty(0));
   }
 
@@ -189,13 +185,11 @@ struct WgmmaAttend {
   /// REQUIRES: t.num_blocks > 0.
   __device__ __forceinline__ void run(const WgmmaTile& t) {
     int32_t key = t.key_begin + (t.num_blocks - 1) * spec.kv_tile;
-    begin(t, key);
-    for (key -= spec.kv_tile; key >= t.key_begin;) {
-      for (; key >= t.body_begin && key < t.body_end; key -= spec.kv_tile) step<false>(t, key);
-      if (key < t.key_begin) break;
-      step<true>(t, key);
-      key -= spec.kv_tile;
-    }
+    clear();
+    wait_full(rings.k, rings.at_k);
+    step<true>(t, key);
+    if (t.kv_len - key < spec.kv_tile) clear_tail(t, key);
+    for (key -= spec.kv_tile; key >= t.key_begin; key -= spec.kv_tile) step<false>(t, key);
     if (threadIdx.x % 32 == 0) mbarrier_arrive(rings.q.empty(0));
     finish();
     rows.d[0] = quad_sum(rows.d[0]);

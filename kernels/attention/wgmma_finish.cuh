@@ -16,9 +16,9 @@ struct WgmmaRowPlace {
   static __device__ __forceinline__ WgmmaRowPlace of(const AttentionWgmmaParams& p,
                                                      const WgmmaTile& t, int32_t row) {
     const int32_t packed = t.row_begin + row;
-    const int32_t token = packed / p.group_size;
+    const int32_t token = p.group.quotient(packed);
     return {int64_t{t.first_token} + token,
-            t.kv_head * p.group_size + packed - token * p.group_size};
+            t.kv_head * p.group.divisor + p.group.remainder(packed, token)};
   }
 };
 
@@ -90,7 +90,9 @@ struct WgmmaFinish {
           place.token * args.o_stride_token + place.head * args.o_stride_head + Fragment::column();
 #pragma unroll
       for (int i = 2 * half; i < n; i += 4) {
-        if (Fragment::column_of(i) + Fragment::column() >= spec.head_dim_vo) continue;
+        if (2 * n > spec.head_dim_vo &&
+            Fragment::column_of(i) + Fragment::column() >= spec.head_dim_vo)
+          continue;
         const float x = factor == 0.0f ? 0.0f : o[i] * factor;
         const float y = factor == 0.0f ? 0.0f : o[i + 1] * factor;
         store_pair(at + Fragment::column_of(i), even, x, y);
@@ -119,7 +121,9 @@ struct WgmmaFinish {
       float* const to = args.partial_o + at * spec.head_dim_vo + Fragment::column();
 #pragma unroll
       for (int i = 2 * half; i < n; i += 4) {
-        if (Fragment::column_of(i) + Fragment::column() >= spec.head_dim_vo) continue;
+        if (2 * n > spec.head_dim_vo &&
+            Fragment::column_of(i) + Fragment::column() >= spec.head_dim_vo)
+          continue;
         *reinterpret_cast<float2*>(to + Fragment::column_of(i)) = make_float2(o[i], o[i + 1]);
       }
     }
@@ -132,6 +136,7 @@ struct WgmmaFinish {
     const AttentionParams& args = params.args;
     const int32_t thread = static_cast<int32_t>(threadIdx.x % 32);
     float m = kWgmmaNothing, d = 0.0f, o[kEach] = {};
+#pragma unroll 1
     for (int32_t i = 0; i < merge.num_states; ++i) {
       const int64_t at = partial_index(t, merge.partial_row + int64_t{i} * merge.rows + row);
       const float other_d = args.partial_d[at];
@@ -179,6 +184,7 @@ struct WgmmaFinish {
     named_barrier_sync(barrier, kThreads);
     const bool last = *word != 0;
     if (last) {
+#pragma unroll 1
       for (int32_t row = thread / 32; row < merge.rows; row += 4 * spec.num_consumers) {
         merge_row(t, merge, row);
       }

@@ -52,21 +52,18 @@ struct WgmmaProducer {
     const uint32_t full = ring.full(at.slot);
     if (thread == 0) mbarrier_arrive_expect(full, kSlices * boxes * rows * kTile.span);
     __syncwarp();
-    const int32_t page_size = params.args.lengths.page_size;
+    const bool paged = params.args.lengths.page_size > 0;
     const int32_t slice = thread % kSlices;
     if (thread < 32 / kSlices * kSlices) {
+#pragma unroll 1
       for (int32_t box = thread / kSlices; box < boxes; box += 32 / kSlices) {
         const uint32_t to = slot + slice * kTile.slice_bytes() + box * rows * kTile.span;
-        int32_t token = key + box * rows;
-        int32_t page = 0;
-        if (page_size > 0) {
-          const int32_t index = token / page_size;
-          page = params.args.kv_indices[params.args.lengths.kv_indptr[t.request] + index];
-          token -= index * page_size;
-        } else {
-          token += params.args.lengths.kv_indptr[t.request];
-        }
-        tma_load(to, map, full, slice * kTile.slice_columns(), token, t.kv_head, page);
+        const int32_t token = key + box * rows;
+        const int32_t index = params.page.quotient(token);  // ragged: 0, of the one page
+        const int32_t first = params.args.lengths.kv_indptr[t.request];
+        const int32_t page = paged ? params.args.kv_indices[first + index] : 0;
+        const int32_t in_page = paged ? params.page.remainder(token, index) : first + token;
+        tma_load(to, map, full, slice * kTile.slice_columns(), in_page, t.kv_head, page);
       }
     }
     at.advance(ring);
@@ -81,10 +78,10 @@ struct WgmmaProducer {
       if (t.num_blocks > 0) {
         constexpr SwizzledTile kTile = kSmem.q_tile(spec);
         mbarrier_arrive_expect(full, kTile.num_slices() * params.qo_tile * kTile.span);
-        const int32_t token = t.first_token + t.row_begin / params.group_size;
+        const int32_t token = t.first_token + params.group.quotient(t.row_begin);
         for (int32_t slice = 0; slice < kTile.num_slices(); ++slice) {
           tma_load(smem + kSmem.q + slice * kTile.slice_bytes(), params.q_map, full,
-                   slice * kTile.slice_columns(), t.kv_head * params.group_size, token);
+                   slice * kTile.slice_columns(), t.kv_head * params.group.divisor, token);
         }
       } else {
         mbarrier_arrive(full);
@@ -94,16 +91,15 @@ struct WgmmaProducer {
     ++num_tiles;
   }
 
-  /// K runs one block ahead of V, as the consumers ask for them.
+  /// Right to left; K runs one block ahead of V, as the consumers ask for them.
   __device__ __forceinline__ void run_tile(const WgmmaTile& t) {
     int32_t key = t.key_begin + (t.num_blocks - 1) * spec.kv_tile;
-    if (t.num_blocks > 0) load_block<false>(t, key);
-    announce(t);
-    for (; key > t.key_begin; key -= spec.kv_tile) {
-      load_block<false>(t, key - spec.kv_tile);
-      load_block<true>(t, key);
+#pragma unroll 1
+    for (int32_t i = 0; i <= t.num_blocks; ++i, key -= spec.kv_tile) {
+      if (i < t.num_blocks) load_block<false>(t, key);
+      if (i == 0) announce(t);
+      if (i > 0) load_block<true>(t, key + spec.kv_tile);
     }
-    if (t.num_blocks > 0) load_block<true>(t, key);
   }
 
   __device__ __forceinline__ void run() {
@@ -116,8 +112,10 @@ struct WgmmaProducer {
     const int32_t group = worker / params.head_lanes;
     const int32_t lane = worker % params.head_lanes;
     const int32_t end = params.args.work_indptr[group + 1];
+#pragma unroll 1
     for (int32_t i = params.args.work_indptr[group]; i < end; ++i) {
       const WorkItem item = params.args.items[i];
+#pragma unroll 1
       for (int32_t head = item.head_begin; head < item.head_end; ++head) {
         run_tile(make_tile<spec>(params, item, lane, head));
       }

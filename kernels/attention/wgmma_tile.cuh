@@ -18,8 +18,8 @@ __device__ __forceinline__ bool is_linear(const AttentionParams& p, const WgmmaT
 template <AttentionWgmmaSpec spec>
 __device__ __forceinline__ void find_body(const AttentionWgmmaParams& p, WgmmaTile& t) {
   const AttentionParams& args = p.args;
-  const int32_t first = t.row_begin / p.group_size;
-  const int32_t last = (t.row_begin + t.rows - 1) / p.group_size;
+  const int32_t first = p.group.quotient(t.row_begin);
+  const int32_t last = p.group.quotient(t.row_begin + t.rows - 1);
   int32_t end = t.key_end;
   if (spec.mask == MaskMode::causal) end = min_of(end, causal_end(first, t.qo_len, t.kv_len));
   if (spec.mask == MaskMode::tree) end = min_of(end, max_of(0, t.kv_len - t.qo_len));
@@ -40,7 +40,7 @@ __device__ __forceinline__ WgmmaTile make_tile(const AttentionWgmmaParams& p, co
   t.qo_len = lengths.qo_indptr[item.request + 1] - t.first_token;
   t.kv_len = lengths.kv_len(item.request);
   t.row_begin = item.row_begin;
-  t.rows = min_of(p.qo_tile, t.qo_len * p.group_size - item.row_begin);
+  t.rows = min_of(p.qo_tile, t.qo_len * p.group.divisor - item.row_begin);
   t.lane = lane;
   t.kv_head = lane * p.heads_per_lane + head;
   t.partial_row = item.partial_row;
@@ -48,7 +48,7 @@ __device__ __forceinline__ WgmmaTile make_tile(const AttentionWgmmaParams& p, co
   t.scale = p.args.sm_scale * p.args.k_scale;
   if (p.args.k_scales != nullptr) t.scale *= p.args.k_scales[t.kv_head];
   const int32_t visible =
-      window_begin(t.row_begin / p.group_size, t.qo_len, t.kv_len, p.args.window_left);
+      window_begin(p.group.quotient(t.row_begin), t.qo_len, t.kv_len, p.args.window_left);
   t.key_begin = max_of(item.kv_begin, visible) / spec.kv_tile * spec.kv_tile;
   t.key_end = item.kv_end;
   t.num_blocks = max_of(0, ceil_div(t.key_end - t.key_begin, spec.kv_tile));

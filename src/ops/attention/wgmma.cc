@@ -101,12 +101,13 @@ AttentionWgmmaParams bind_wgmma(const cu::Driver& driver, const AttentionConfig&
                                 const AttentionArgs& args, const AttentionParams& bound) {
   AttentionWgmmaParams p{};
   p.args = bound;
-  p.group_size = schedule.group_size;
+  p.group = FastDivisor::of(schedule.group_size);
+  p.page = FastDivisor::of(config.page_size);
   p.head_lanes = schedule.head_lanes;
   p.heads_per_lane = schedule.heads_per_lane;
   p.qo_tile = schedule.qo_tile;
   p.box_keys = config.page_size == 0 ? spec.kv_tile : std::gcd(config.page_size, spec.kv_tile);
-  p.q_map = map_queries(driver, args, p.group_size, p.qo_tile / p.group_size);
+  p.q_map = map_queries(driver, args, schedule.group_size, p.qo_tile / schedule.group_size);
   p.k_map = map_cache(driver, config, args.k, p.box_keys);
   p.v_map = map_cache(driver, config, args.v, p.box_keys);
   return p;
