@@ -18,8 +18,7 @@ using cases::Lengths;
 using cases::Storage;
 
 bool is_done(const AttentionCase& c) {
-  const AttentionConfig config = cases::make_attention_data(c, 1).config;
-  return wgmma_spec(config).num_consumers > 0;
+  return wgmma_spec(checked_config(cases::config_of(c))).num_consumers > 0;
 }
 
 class PrefillOnGpu : public testing::TestWithParam<AttentionCase> {

@@ -52,11 +52,7 @@ AttentionData make_data(const Shape& s) {
   c.mask = s.causal ? MaskMode::causal : MaskMode::none;
   c.requests.assign(static_cast<size_t>(s.requests), {s.qo_len, s.kv_len});
   AttentionData data;
-  data.config = cases::config_of(c);
-  data.config.dtype_o = DType::bf16;
-  data.config.head_dim_vo = s.head_dim;
-  data.config.max_batch_size = s.requests;
-  data.config.max_nnz_qo = s.requests * s.qo_len;
+  data.config = checked_config(cases::config_of(c));
   const int pages_each = s.page_size > 0 ? ceil_div(s.kv_len, s.page_size) : 0;
   std::vector<int32_t> pages(static_cast<size_t>(pages_each * s.requests));
   std::iota(pages.begin(), pages.end(), 0);

@@ -52,7 +52,8 @@ class Matrix {
     device_.write(bits_, nullptr);
   }
 
-  TensorMap map(const cu::Driver& driver, const SwizzledTile& tile) const {
+  TensorMap map(const CudaDevice& device, const SwizzledTile& tile) const {
+    const ContextScope current(device);
     TensorMapShape shape;
     shape.data = device_.data();
     shape.dtype = dtype_;
@@ -62,7 +63,7 @@ class Matrix {
     shape.box = {static_cast<uint32_t>(tile.slice_columns()), static_cast<uint32_t>(tile.rows)};
     const int swizzle = tile.span == 128 ? 3 : tile.span == 64 ? 2 : tile.span == 32 ? 1 : 0;
     shape.swizzle = static_cast<Swizzle>(swizzle);
-    return encode_tensor_map(driver, shape);
+    return encode_tensor_map(device.driver(), shape);
   }
 
   size_t count() const { return static_cast<size_t>(rows_) * static_cast<size_t>(columns_); }
@@ -103,8 +104,8 @@ void TilesOnGpu::probe(const TileProbeSpec& spec) {
   DeviceArray<float> d(device(), static_cast<size_t>(64 * spec.columns));
   DeviceArray<uint16_t> image(device(), static_cast<size_t>(b_tile.bytes() / 2));
   TileProbeParams params;
-  params.a_map = a.map(driver(), spec.a_tile());
-  params.b_map = b.map(driver(), b_tile);
+  params.a_map = a.map(device(), spec.a_tile());
+  params.b_map = b.map(device(), b_tile);
   params.d = d.data();
   params.b_image = image.data();
   const CudaKernel& kernel = device().load(store_.get(spec, device().target().arch));

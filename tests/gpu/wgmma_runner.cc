@@ -100,7 +100,7 @@ void WgmmaRunner::plan(unsigned char dirt) {
 
 void WgmmaRunner::run(void* stream) const {
   const AttentionWgmmaParams params =
-      bind_wgmma(device_.driver(), data_.config, spec_, impl_.spec.schedule, mirror_.args(),
+      bind_wgmma(device_, data_.config, spec_, impl_.spec.schedule, mirror_.args(),
                  bind_attention(*plan_, mirror_.args()));
   launch(device_, kernel_,
          LaunchShape{.num_ctas = impl_.spec.schedule.num_workers(), .overlaps_previous = true},
@@ -118,6 +118,7 @@ void WgmmaRunner::finish() {
 std::string check_wgmma_case(const cases::AttentionCase& c, uint64_t seed, int num_groups,
                              double* worst) {
   cases::AttentionData data = cases::make_attention_data(c, seed);
+  data.config = checked_config(data.config);
   const AttentionWgmmaSpec spec = wgmma_spec(data.config);
   WgmmaRunner runner(*gpu_backend(), data, spec, wgmma_schedule(data.config, spec, num_groups));
   std::vector<char> bits;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "src/ops/attention/plan.h"
+#include "src/ops/attention/select.h"
 #include "src/ops/attention/wgmma.h"
 #include "tests/gpu/attention_gpu.h"
 

@@ -96,7 +96,7 @@ bool wgmma_can_read(const AttentionArgs& args) {
   return aligned(args.q) && aligned(args.k) && aligned(args.v);
 }
 
-AttentionWgmmaParams bind_wgmma(const cu::Driver& driver, const AttentionConfig& config,
+AttentionWgmmaParams bind_wgmma(const CudaDevice& device, const AttentionConfig& config,
                                 const AttentionWgmmaSpec& spec, const ScheduleSpec& schedule,
                                 const AttentionArgs& args, const AttentionParams& bound) {
   AttentionWgmmaParams p{};
@@ -107,6 +107,8 @@ AttentionWgmmaParams bind_wgmma(const cu::Driver& driver, const AttentionConfig&
   p.heads_per_lane = schedule.heads_per_lane;
   p.qo_tile = schedule.qo_tile;
   p.box_keys = config.page_size == 0 ? spec.kv_tile : std::gcd(config.page_size, spec.kv_tile);
+  const ContextScope current(device);
+  const cu::Driver& driver = device.driver();
   p.q_map = map_queries(driver, args, schedule.group_size, p.qo_tile / schedule.group_size);
   p.k_map = map_cache(driver, config, args.k, p.box_keys);
   p.v_map = map_cache(driver, config, args.v, p.box_keys);

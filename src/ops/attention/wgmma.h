@@ -5,7 +5,7 @@
 
 #include "kernels/attention/wgmma_params.h"
 #include "kernels/attention/wgmma_smem.h"
-#include "src/cuda/driver.h"
+#include "src/cuda/device.h"
 #include "src/jit/source.h"
 #include "weft/attention.h"
 
@@ -48,7 +48,7 @@ bool wgmma_can_read(const AttentionArgs& args);
 
 /// The launch argument of a run. `bound`: the run's tensors and plan; `args`: the same tensors with
 /// their shapes. Encodes three tensor maps. REQUIRES: wgmma_can_read(args).
-AttentionWgmmaParams bind_wgmma(const cu::Driver& driver, const AttentionConfig& config,
+AttentionWgmmaParams bind_wgmma(const CudaDevice& device, const AttentionConfig& config,
                                 const AttentionWgmmaSpec& spec, const ScheduleSpec& schedule,
                                 const AttentionArgs& args, const AttentionParams& bound);
 
