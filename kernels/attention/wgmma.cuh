@@ -47,9 +47,13 @@ template <AttentionWgmmaSpec spec>
 __device__ __forceinline__ void attention_wgmma(const AttentionWgmmaParams& params) {
   extern __shared__ __align__(1024) char smem[];
   constexpr AttentionWgmmaSmem kSmem = AttentionWgmmaSmem::of(spec);
-  // 64 K registers an SM; what the consumers of 64 rows by 128 columns need.
-  constexpr int kProducerRegisters = 32;
-  constexpr int kConsumerRegisters = spec.num_consumers == 3 ? 160 : 240;
+  // The pool is what the CTA was given at entry: more than that is never granted, and waits
+  // forever.
+  constexpr int kAtEntry = 65536 / spec.num_threads() / 8 * 8;
+  constexpr int kProducerRegisters = spec.num_consumers == 3 ? 32 : 40;
+  constexpr int kConsumerRegisters = spec.num_consumers == 3 ? 160 : 232;
+  static_assert(kProducerRegisters + spec.num_consumers * kConsumerRegisters <=
+                kAtEntry * (spec.num_consumers + 1));
   const int32_t warp = __shfl_sync(0xffffffffu, static_cast<int32_t>(threadIdx.x) / 32, 0);
   const WgmmaRings rings = WgmmaRings::at(spec, smem_address(smem));
   if (threadIdx.x == 0) {

@@ -34,7 +34,9 @@ struct WgmmaProducer {
   WgmmaTile* const tiles;  // in shared memory
   const int32_t thread;    // of the warp
   WgmmaRings rings;
-  int32_t num_tiles = 0;
+  int32_t num_tiles = 0;  // modulo the slots of `tiles`
+
+  // A decoded tile lives in shared memory on this side too: the producer has few registers.
 
   /// One block of K or V into the next slot of its ring. A lane issues every 32nd box; a box is a
   /// slice of 64 columns of box_keys keys, and boxes past the request's end are left out.
@@ -74,11 +76,11 @@ struct WgmmaProducer {
     wait_empty(rings.q, rings.at_q);
     const uint32_t full = rings.q.full(0);
     if (thread == 0) {
-      tiles[num_tiles % AttentionWgmmaSmem::kTiles] = t;
       if (t.num_blocks > 0) {
         constexpr SwizzledTile kTile = kSmem.q_tile(spec);
         mbarrier_arrive_expect(full, kTile.num_slices() * params.qo_tile * kTile.span);
         const int32_t token = t.first_token + params.group.quotient(t.row_begin);
+#pragma unroll 1
         for (int32_t slice = 0; slice < kTile.num_slices(); ++slice) {
           tma_load(smem + kSmem.q + slice * kTile.slice_bytes(), params.q_map, full,
                    slice * kTile.slice_columns(), t.kv_head * params.group.divisor, token);
@@ -88,7 +90,7 @@ struct WgmmaProducer {
       }
     }
     rings.at_q.advance(rings.q);
-    ++num_tiles;
+    if (++num_tiles == AttentionWgmmaSmem::kTiles) num_tiles = 0;
   }
 
   /// Right to left; K runs one block ahead of V, as the consumers ask for them.
@@ -114,15 +116,18 @@ struct WgmmaProducer {
     const int32_t end = params.args.work_indptr[group + 1];
 #pragma unroll 1
     for (int32_t i = params.args.work_indptr[group]; i < end; ++i) {
-      const WorkItem item = params.args.items[i];
+      const WorkItem& item = params.args.items[i];
 #pragma unroll 1
       for (int32_t head = item.head_begin; head < item.head_end; ++head) {
-        run_tile(make_tile<spec>(params, item, lane, head));
+        WgmmaTile& tile = tiles[num_tiles];
+        if (thread == 0) make_tile<spec>(params, item, lane, head, tile);
+        __syncwarp();
+        run_tile(tile);
       }
     }
-    WgmmaTile no_more{};
-    no_more.num_blocks = -1;
-    announce(no_more);
+    if (thread == 0) tiles[num_tiles].num_blocks = -1;
+    __syncwarp();
+    announce(tiles[num_tiles]);
   }
 };
 

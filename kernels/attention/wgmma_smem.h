@@ -32,7 +32,9 @@ struct WgmmaTile {
 
 /// Byte offsets from a base aligned to 1024. A slot of K or V is a SwizzledTile.
 struct AttentionWgmmaSmem {
-  static constexpr int32_t kTiles = 2;  // WgmmaTile: being computed, being announced
+  // WgmmaTile: being finished, being computed, being decoded. When the queries of tile i - 2 are
+  // released, tile i - 3 is finished: the producer may write tile i there before it waits again.
+  static constexpr int32_t kTiles = 3;
 
   int32_t q;
   int32_t k;

@@ -31,16 +31,15 @@ __device__ __forceinline__ void find_body(const AttentionWgmmaParams& p, WgmmaTi
 
 /// REQUIRES: item.head_begin <= head < item.head_end.
 template <AttentionWgmmaSpec spec>
-__device__ __forceinline__ WgmmaTile make_tile(const AttentionWgmmaParams& p, const WorkItem& item,
-                                               int32_t lane, int32_t head) {
+__device__ __forceinline__ void make_tile(const AttentionWgmmaParams& p, const WorkItem& item,
+                                          int32_t lane, int32_t head, WgmmaTile& t) {
   const BatchLengths& lengths = p.args.lengths;
-  WgmmaTile t;
   t.request = item.request;
   t.first_token = lengths.qo_indptr[item.request];
-  t.qo_len = lengths.qo_indptr[item.request + 1] - t.first_token;
+  t.qo_len = lengths.qo_len(item.request);
   t.kv_len = lengths.kv_len(item.request);
   t.row_begin = item.row_begin;
-  t.rows = min_of(p.qo_tile, t.qo_len * p.group.divisor - item.row_begin);
+  t.rows = min_of(p.qo_tile, t.qo_len * p.group.divisor - t.row_begin);
   t.lane = lane;
   t.kv_head = lane * p.heads_per_lane + head;
   t.partial_row = item.partial_row;
@@ -53,7 +52,6 @@ __device__ __forceinline__ WgmmaTile make_tile(const AttentionWgmmaParams& p, co
   t.key_end = item.kv_end;
   t.num_blocks = max_of(0, ceil_div(t.key_end - t.key_begin, spec.kv_tile));
   find_body<spec>(p, t);
-  return t;
 }
 
 }  // namespace weft
