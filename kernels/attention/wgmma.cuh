@@ -23,10 +23,9 @@ __device__ __forceinline__ void wgmma_consume(const AttentionWgmmaParams& params
   WgmmaAttend<spec> attend{params, base, warpgroup, WgmmaRings::at(spec, base)};
   const WgmmaFinish<spec> finish{params, warpgroup};
   if (warpgroup == spec.num_consumers - 1) attend.pass_turn();  // the first turn is group 0's
-  for (int32_t i = 0;; ++i) {
+  for (int32_t i = 0;; i = i + 1 == kSmem.num_tiles(spec) ? 0 : i + 1) {
     wait_full(attend.rings.q, attend.rings.at_q);
-    attend.rings.at_q.advance(attend.rings.q);
-    const WgmmaTile& tile = tiles[i % AttentionWgmmaSmem::kTiles];
+    const WgmmaTile& tile = tiles[i];
     if (tile.num_blocks < 0) break;
     if (tile.num_blocks > 0) {
       attend.run(tile);

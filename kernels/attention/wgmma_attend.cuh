@@ -39,6 +39,10 @@ struct WgmmaAttend {
   const int32_t warpgroup;
   WgmmaRings rings;
 
+  // Of the tile, out of shared memory.
+  int32_t body_begin, body_end;
+  float linear_scale;  // raw dot product to base-2 logit, in the body
+
   // State of a tile.
   float o[kColumns / 2];
   WgmmaRows rows;
@@ -66,8 +70,9 @@ struct WgmmaAttend {
   __device__ __forceinline__ void issue_dots() {
     constexpr SwizzledTile kQ = kSmem.q_tile(spec);
     constexpr SwizzledTile kK = kSmem.k_tile(spec);
-    const uint64_t q =
-        AlongRows::descriptor(kQ, smem + kSmem.q + static_cast<uint32_t>(warpgroup * 64 * 128));
+    const uint64_t q = AlongRows::descriptor(
+        kQ, smem + kSmem.q +
+                static_cast<uint32_t>(rings.at_q.slot * kQ.bytes() + warpgroup * 64 * 128));
     const uint64_t k = AlongRows::descriptor(
         kK, smem + kSmem.k + static_cast<uint32_t>(rings.at_k.slot * kK.bytes()));
 #pragma unroll
@@ -94,8 +99,8 @@ struct WgmmaAttend {
 
   /// Softmax of the block; the body of a tile passes the branch and pays no more for masks.
   __device__ __forceinline__ bool weigh(const WgmmaTile& t, int32_t key, float (&factor)[2]) {
-    float scale = t.scale * kWgmmaLog2E;
-    if (key < t.body_begin || key >= t.body_end) {
+    float scale = linear_scale;
+    if (key < body_begin || key >= body_end) {
       if (!is_linear(params.args, t)) {
         map_block(params, t, warpgroup, key, s);
         scale = 1.0f;
@@ -145,6 +150,7 @@ struct WgmmaAttend {
     wgmma_wait<kFirst ? 0 : 1>();
     pin_registers(s);
     release(rings.k, rings.at_k);
+    if (key == t.key_begin) release(rings.q, rings.at_q);
     const bool raised = weigh(t, key, factor);
     // The branch of this wait keeps ptxas from waiting for PV ahead of the softmax.
     pin_registers(s);
@@ -178,19 +184,21 @@ struct WgmmaAttend {
   /// The state of rows that no block is visible to.
   __device__ __forceinline__ void run_nothing() {
     clear();
-    if (threadIdx.x % 32 == 0) mbarrier_arrive(rings.q.empty(0));
+    release(rings.q, rings.at_q);
   }
 
   /// The tile's state: o unnormalised, rows.d as parts of four lanes. Releases the queries.
   /// REQUIRES: t.num_blocks > 0.
   __device__ __forceinline__ void run(const WgmmaTile& t) {
     int32_t key = t.key_begin + (t.num_blocks - 1) * spec.kv_tile;
+    body_begin = t.body_begin;
+    body_end = t.body_end;
+    linear_scale = t.scale * kWgmmaLog2E;
     clear();
     wait_full(rings.k, rings.at_k);
     step<true>(t, key);
     if (t.kv_len - key < spec.kv_tile) clear_tail(t, key);
     for (key -= spec.kv_tile; key >= t.key_begin; key -= spec.kv_tile) step<false>(t, key);
-    if (threadIdx.x % 32 == 0) mbarrier_arrive(rings.q.empty(0));
     finish();
     rows.d[0] = quad_sum(rows.d[0]);
     rows.d[1] = quad_sum(rows.d[1]);

@@ -18,7 +18,7 @@ struct WgmmaRings {
   static __device__ __forceinline__ WgmmaRings at(const AttentionWgmmaSpec& spec, uint32_t smem) {
     const AttentionWgmmaSmem m = AttentionWgmmaSmem::of(spec);
     WgmmaRings r;
-    r.q = {smem + m.q_ring, 1};
+    r.q = {smem + m.q_ring, spec.num_q_stages};
     r.k = {smem + m.k_ring, spec.num_stages};
     r.v = {smem + m.v_ring, spec.num_stages};
     return r;
@@ -44,37 +44,47 @@ struct WgmmaProducer {
   __device__ __forceinline__ void load_block(const WgmmaTile& t, int32_t key) {
     constexpr SwizzledTile kTile = kIsV ? kSmem.v_tile(spec) : kSmem.k_tile(spec);
     constexpr int32_t kSlices = kTile.num_slices();
+    constexpr int32_t kEach = 32 / kSlices;  // boxes of a slice that lanes issue at a time
     const Ring& ring = kIsV ? rings.v : rings.k;
     RingPosition& at = kIsV ? rings.at_v : rings.at_k;
     const TensorMap& map = kIsV ? params.v_map : params.k_map;
     const int32_t rows = params.box_keys;
     const int32_t boxes = ceil_div(min_of(t.kv_len - key, spec.kv_tile), rows);
-    const uint32_t slot = smem + (kIsV ? kSmem.v : kSmem.k) + at.slot * kTile.bytes();
+    const int32_t slice = thread % kSlices;
+    int32_t box = thread < kEach * kSlices ? thread / kSlices : boxes;
+    int32_t token, page;
+    find_box(t, key + box * rows, box < boxes, token, page);  // while the slot is not yet free
     wait_empty(ring, at);
     const uint32_t full = ring.full(at.slot);
     if (thread == 0) mbarrier_arrive_expect(full, kSlices * boxes * rows * kTile.span);
     __syncwarp();
-    const bool paged = params.args.lengths.page_size > 0;
-    const int32_t slice = thread % kSlices;
-    if (thread < 32 / kSlices * kSlices) {
+    uint32_t to = smem + (kIsV ? kSmem.v : kSmem.k) + at.slot * kTile.bytes() +
+                  slice * kTile.slice_bytes() + box * rows * kTile.span;
 #pragma unroll 1
-      for (int32_t box = thread / kSlices; box < boxes; box += 32 / kSlices) {
-        const uint32_t to = slot + slice * kTile.slice_bytes() + box * rows * kTile.span;
-        const int32_t token = key + box * rows;
-        const int32_t index = params.page.quotient(token);  // ragged: 0, of the one page
-        const int32_t first = params.args.lengths.kv_indptr[t.request];
-        const int32_t page = paged ? params.args.kv_indices[first + index] : 0;
-        const int32_t in_page = paged ? params.page.remainder(token, index) : first + token;
-        tma_load(to, map, full, slice * kTile.slice_columns(), in_page, t.kv_head, page);
-      }
+    while (box < boxes) {
+      tma_load(to, map, full, slice * kTile.slice_columns(), token, t.kv_head, page);
+      box += kEach;
+      to += kEach * rows * kTile.span;
+      find_box(t, key + box * rows, box < boxes, token, page);
     }
     at.advance(ring);
+  }
+
+  /// Where a key lies in the cache; ragged: in its only page.
+  __device__ __forceinline__ void find_box(const WgmmaTile& t, int32_t key, bool exists,
+                                           int32_t& token, int32_t& page) const {
+    token = t.first_kv + key;
+    page = 0;
+    if (params.args.lengths.page_size == 0 || !exists) return;
+    const int32_t index = params.page.quotient(key);
+    token = params.page.remainder(key, index);
+    page = params.args.kv_indices[t.first_kv + index];
   }
 
   /// Tells the consumers of a tile, and brings its queries.
   __device__ __forceinline__ void announce(const WgmmaTile& t) {
     wait_empty(rings.q, rings.at_q);
-    const uint32_t full = rings.q.full(0);
+    const uint32_t full = rings.q.full(rings.at_q.slot);
     if (thread == 0) {
       if (t.num_blocks > 0) {
         constexpr SwizzledTile kTile = kSmem.q_tile(spec);
@@ -82,15 +92,16 @@ struct WgmmaProducer {
         const int32_t token = t.first_token + params.group.quotient(t.row_begin);
 #pragma unroll 1
         for (int32_t slice = 0; slice < kTile.num_slices(); ++slice) {
-          tma_load(smem + kSmem.q + slice * kTile.slice_bytes(), params.q_map, full,
-                   slice * kTile.slice_columns(), t.kv_head * params.group.divisor, token);
+          tma_load(smem + kSmem.q + rings.at_q.slot * kTile.bytes() + slice * kTile.slice_bytes(),
+                   params.q_map, full, slice * kTile.slice_columns(),
+                   t.kv_head * params.group.divisor, token);
         }
       } else {
         mbarrier_arrive(full);
       }
     }
     rings.at_q.advance(rings.q);
-    if (++num_tiles == AttentionWgmmaSmem::kTiles) num_tiles = 0;
+    if (++num_tiles == AttentionWgmmaSmem::num_tiles(spec)) num_tiles = 0;
   }
 
   /// Right to left; K runs one block ahead of V, as the consumers ask for them.
@@ -113,12 +124,16 @@ struct WgmmaProducer {
     const int32_t worker = static_cast<int32_t>(blockIdx.x);
     const int32_t group = worker / params.head_lanes;
     const int32_t lane = worker % params.head_lanes;
+    const int32_t begin = params.args.work_indptr[group];
     const int32_t end = params.args.work_indptr[group + 1];
+    // Head by head, not item by item: all CTAs are then at about the same KV head, whose keys and
+    // values stay in the L2 (docs/kernels/prefill.md).
 #pragma unroll 1
-    for (int32_t i = params.args.work_indptr[group]; i < end; ++i) {
-      const WorkItem& item = params.args.items[i];
+    for (int32_t head = 0; head < params.heads_per_lane; ++head) {
 #pragma unroll 1
-      for (int32_t head = item.head_begin; head < item.head_end; ++head) {
+      for (int32_t i = begin; i < end; ++i) {
+        const WorkItem& item = params.args.items[i];
+        if (head < item.head_begin || head >= item.head_end) continue;
         WgmmaTile& tile = tiles[num_tiles];
         if (thread == 0) make_tile<spec>(params, item, lane, head, tile);
         __syncwarp();

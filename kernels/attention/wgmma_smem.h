@@ -21,6 +21,7 @@ struct WgmmaTile {
   int32_t first_token;  // of the request, in q and o
   int32_t qo_len;
   int32_t kv_len;
+  int32_t first_kv;   // of the request: its first page id in kv_indices, or its first token
   int32_t row_begin;  // packed
   int32_t rows;
   int32_t kv_head;
@@ -32,20 +33,22 @@ struct WgmmaTile {
 
 /// Byte offsets from a base aligned to 1024. A slot of K or V is a SwizzledTile.
 struct AttentionWgmmaSmem {
-  // WgmmaTile: being finished, being computed, being decoded. When the queries of tile i - 2 are
-  // released, tile i - 3 is finished: the producer may write tile i there before it waits again.
-  static constexpr int32_t kTiles = 3;
-
   int32_t q;
   int32_t k;
   int32_t v;
   int32_t tiles;
-  int32_t q_ring;  // one slot
+  int32_t q_ring;
   int32_t k_ring;
   int32_t v_ring;
   int32_t last_arrival;  // a word the consumers share
   int32_t bytes;
 
+  /// Slots for WgmmaTile: being finished, being computed or waiting with its queries, being
+  /// decoded. The producer writes tile i when it last saw the queries of i - 1 - num_q_stages
+  /// released, and then the tile before that is finished.
+  WEFT_HD static constexpr int32_t num_tiles(const AttentionWgmmaSpec& s) {
+    return 2 + s.num_q_stages;
+  }
   WEFT_HD static constexpr SwizzledTile q_tile(const AttentionWgmmaSpec& s) {
     return {s.tile_rows(), s.head_dim_qk, 128};
   }
@@ -58,11 +61,11 @@ struct AttentionWgmmaSmem {
 
   WEFT_HD static constexpr AttentionWgmmaSmem of(const AttentionWgmmaSpec& s) {
     AttentionWgmmaSmem m{};
-    m.k = m.q + q_tile(s).bytes();
+    m.k = m.q + s.num_q_stages * q_tile(s).bytes();
     m.v = m.k + s.num_stages * k_tile(s).bytes();
     m.tiles = m.v + s.num_stages * v_tile(s).bytes();
-    m.q_ring = m.tiles + kTiles * static_cast<int32_t>(sizeof(WgmmaTile));
-    m.k_ring = m.q_ring + 16;
+    m.q_ring = round_up(m.tiles + num_tiles(s) * static_cast<int32_t>(sizeof(WgmmaTile)), 16);
+    m.k_ring = m.q_ring + 16 * s.num_q_stages;
     m.v_ring = m.k_ring + 16 * s.num_stages;
     m.last_arrival = m.v_ring + 16 * s.num_stages;
     m.bytes = m.last_arrival + 16;

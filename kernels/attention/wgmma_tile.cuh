@@ -38,6 +38,7 @@ __device__ __forceinline__ void make_tile(const AttentionWgmmaParams& p, const W
   t.first_token = lengths.qo_indptr[item.request];
   t.qo_len = lengths.qo_len(item.request);
   t.kv_len = lengths.kv_len(item.request);
+  t.first_kv = lengths.kv_indptr[item.request];
   t.row_begin = item.row_begin;
   t.rows = min_of(p.qo_tile, t.qo_len * p.group.divisor - t.row_begin);
   t.lane = lane;

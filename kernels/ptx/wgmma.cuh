@@ -47,6 +47,7 @@ struct Wgmma;
 #define WEFT_FORTY WEFT_TEN() WEFT_TEN(1) WEFT_TEN(2) WEFT_TEN(3)
 #define WEFT_NINETY WEFT_FORTY WEFT_TEN(4) WEFT_TEN(5) WEFT_TEN(6) WEFT_TEN(7) WEFT_TEN(8)
 #define WEFT_NAMES_64 WEFT_TEN() WEFT_TEN(1) WEFT_TEN(2) "%30,%31"
+#define WEFT_NAMES_80 WEFT_TEN() WEFT_TEN(1) WEFT_TEN(2) "%30,%31,%32,%33,%34,%35,%36,%37,%38,%39"
 #define WEFT_NAMES_96 WEFT_FORTY "%40,%41,%42,%43,%44,%45,%46,%47"
 #define WEFT_NAMES_128 WEFT_FORTY WEFT_TEN(4) WEFT_TEN(5) "%60,%61,%62,%63"
 #define WEFT_NAMES_192 WEFT_NINETY "%90,%91,%92,%93,%94,%95"
@@ -56,7 +57,8 @@ struct Wgmma;
   "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3]), "+f"(d[i + 4]), "+f"(d[i + 5]), \
       "+f"(d[i + 6]), "+f"(d[i + 7])
 #define WEFT_VALUES_64 WEFT_EIGHT(0), WEFT_EIGHT(8), WEFT_EIGHT(16), WEFT_EIGHT(24)
-#define WEFT_VALUES_96 WEFT_VALUES_64, WEFT_EIGHT(32), WEFT_EIGHT(40)
+#define WEFT_VALUES_80 WEFT_VALUES_64, WEFT_EIGHT(32)
+#define WEFT_VALUES_96 WEFT_VALUES_80, WEFT_EIGHT(40)
 #define WEFT_VALUES_128 WEFT_VALUES_96, WEFT_EIGHT(48), WEFT_EIGHT(56)
 #define WEFT_VALUES_192 \
   WEFT_VALUES_128, WEFT_EIGHT(64), WEFT_EIGHT(72), WEFT_EIGHT(80), WEFT_EIGHT(88)
@@ -102,6 +104,7 @@ struct Wgmma;
   };
 
 WEFT_SHAPE(64, "%32", "%33", "%34", "%35", "%36", "%37", "%38")
+WEFT_SHAPE(80, "%40", "%41", "%42", "%43", "%44", "%45", "%46")
 WEFT_SHAPE(96, "%48", "%49", "%50", "%51", "%52", "%53", "%54")
 WEFT_SHAPE(128, "%64", "%65", "%66", "%67", "%68", "%69", "%70")
 WEFT_SHAPE(192, "%96", "%97", "%98", "%99", "%100", "%101", "%102")

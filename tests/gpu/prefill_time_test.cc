@@ -79,11 +79,20 @@ double flops(const Shape& s) {
   return 4.0 * s.qo_heads * s.head_dim * s.requests * keys;
 }
 
-void time_one(const Shape& s, AttentionData& data, const AttentionWgmmaSpec& spec, int lanes,
-              const char* note) {
+struct Variant {
+  const char* note;
+  AttentionWgmmaSpec spec;
+  int lanes = 1;
+  int fixed_cost = 5000;
+};
+
+void time_one(const Shape& s, AttentionData& data, const Variant& variant) {
   const CudaDevice& device = gpu_backend()->state().device;
-  const int groups = device.target().num_sms / lanes;
-  WgmmaRunner runner(*gpu_backend(), data, spec, wgmma_schedule(data.config, spec, groups, lanes));
+  const AttentionWgmmaSpec& spec = variant.spec;
+  ScheduleSpec schedule =
+      wgmma_schedule(data.config, spec, device.target().num_sms / variant.lanes, variant.lanes);
+  schedule.cost.fixed = variant.fixed_cost;
+  WgmmaRunner runner(*gpu_backend(), data, spec, schedule);
   runner.plan(0);
   const Stream stream(device);
   const int launches = flops(s) < 2e12 ? 6 : 3;
@@ -92,10 +101,10 @@ void time_one(const Shape& s, AttentionData& data, const AttentionWgmmaSpec& spe
   });
   const double us = graph.time_us(9) / launches;
   std::printf(
-      "{\"id\": \"%s\", \"note\": \"%s\", \"lanes\": %d, \"kv_tile\": %d, \"stages\": %d, "
-      "\"us\": %.1f, \"tflops\": %.1f, \"items\": %d, \"merges\": %d}\n",
-      s.name, note, lanes, spec.kv_tile, spec.num_stages, us, flops(s) / us * 1e-6,
-      runner.summary().num_items, runner.summary().num_merges);
+      "{\"id\": \"%s\", \"note\": \"%s\", \"us\": %.1f, \"tflops\": %.1f, \"items\": %d, "
+      "\"merges\": %d}\n",
+      s.name, variant.note, us, flops(s) / us * 1e-6, runner.summary().num_items,
+      runner.summary().num_merges);
   std::fflush(stdout);
   EXPECT_GT(us, 0);
 }
@@ -122,7 +131,27 @@ TEST(PrefillTime, Targets) {
   for (const Shape& s : shapes) {
     AttentionData data = make_data(s);
     const AttentionWgmmaSpec spec = wgmma_spec(data.config);
-    for (const int lanes : {1, 4}) time_one(s, data, spec, lanes, "selected");
+    std::vector<Variant> variants{{"selected", spec},
+                                  {"cost_1000", spec, 1, 1000},
+                                  {"cost_3000", spec, 1, 3000},
+                                  {"lanes_2", spec, 2},
+                                  {"lanes_4", spec, 4}};
+    AttentionWgmmaSpec other = spec;
+    if (spec.num_q_stages == 2) {
+      other.num_q_stages = 1;
+      variants.push_back({"q_stages_1", other});
+    }
+    if (s.head_dim == 64) {
+      other = spec;
+      other.num_stages = 3;
+      variants.push_back({"stages_3", other});
+    }
+    if (s.head_dim == 256) {
+      other = spec;
+      other.kv_tile = 64;
+      variants.push_back({"kv_tile_64", other});
+    }
+    for (const Variant& variant : variants) time_one(s, data, variant);
   }
 }
 

@@ -142,7 +142,7 @@ TEST_F(TilesOnGpu, EverySwizzleAndLayout) {
 }
 
 TEST_F(TilesOnGpu, EveryShape) {
-  for (int columns : {64, 96, 128, 192, 256}) {
+  for (int columns : {64, 80, 96, 128, 192, 256}) {
     probe({DType::bf16, columns, 64, 128, false, false});
     probe({DType::f16, columns, 64, 128, false, false});
     probe({DType::bf16, columns, 64, 128, true, true});

@@ -73,14 +73,13 @@ AttentionWgmmaSpec wgmma_spec(const AttentionConfig& config) {
   spec.head_dim_vo = config.head_dim_vo;
   spec.mask = config.mask;
   const int widest = std::max(config.head_dim_qk, config.head_dim_vo);
+  // Registers: o takes head_dim_vo / 2 of a thread, dots and weights 3/4 of kv_tile.
   if (widest <= 64) {
-    spec.num_consumers = 3, spec.kv_tile = 128, spec.num_stages = 2;
-  } else if (widest <= 128) {
-    spec.num_consumers = 2, spec.kv_tile = 128, spec.num_stages = 2;
+    spec.num_consumers = 3, spec.num_q_stages = 2;
   } else if (config.head_dim_vo <= 128) {
-    spec.num_consumers = 2, spec.kv_tile = 96, spec.num_stages = 2;
+    spec.num_q_stages = widest <= 128 ? 2 : 1;
   } else {
-    spec.num_consumers = 2, spec.kv_tile = 64, spec.num_stages = 2;
+    spec.kv_tile = 80;
   }
   const bool done =
       is_float16(config.dtype_q) && config.dtype_kv == config.dtype_q &&

@@ -21,6 +21,7 @@ void for_each_field(const AttentionWgmmaSpec& s, Visit&& visit) {
   visit("num_consumers", s.num_consumers);
   visit("kv_tile", s.kv_tile);
   visit("num_stages", s.num_stages);
+  visit("num_q_stages", s.num_q_stages);
 }
 
 template <>
