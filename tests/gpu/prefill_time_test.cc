@@ -79,19 +79,10 @@ double flops(const Shape& s) {
   return 4.0 * s.qo_heads * s.head_dim * s.requests * keys;
 }
 
-struct Variant {
-  const char* note;
-  AttentionWgmmaSpec spec;
-  int lanes = 1;
-  int fixed_cost = 5000;
-};
-
-void time_one(const Shape& s, AttentionData& data, const Variant& variant) {
+void time_one(const Shape& s, AttentionData& data) {
   const CudaDevice& device = gpu_backend()->state().device;
-  const AttentionWgmmaSpec& spec = variant.spec;
-  ScheduleSpec schedule =
-      wgmma_schedule(data.config, spec, device.target().num_sms / variant.lanes, variant.lanes);
-  schedule.cost.fixed = variant.fixed_cost;
+  const AttentionWgmmaSpec spec = wgmma_spec(data.config);
+  const ScheduleSpec schedule = wgmma_schedule(data.config, spec, device.target().num_sms);
   WgmmaRunner runner(*gpu_backend(), data, spec, schedule);
   runner.plan(0);
   const Stream stream(device);
@@ -100,11 +91,9 @@ void time_one(const Shape& s, AttentionData& data, const Variant& variant) {
     for (int i = 0; i < launches; ++i) runner.run(stream.get());
   });
   const double us = graph.time_us(9) / launches;
-  std::printf(
-      "{\"id\": \"%s\", \"note\": \"%s\", \"us\": %.1f, \"tflops\": %.1f, \"items\": %d, "
-      "\"merges\": %d}\n",
-      s.name, variant.note, us, flops(s) / us * 1e-6, runner.summary().num_items,
-      runner.summary().num_merges);
+  std::printf("{\"id\": \"%s\", \"us\": %.1f, \"tflops\": %.1f, \"items\": %d, \"merges\": %d}\n",
+              s.name, us, flops(s) / us * 1e-6, runner.summary().num_items,
+              runner.summary().num_merges);
   std::fflush(stdout);
   EXPECT_GT(us, 0);
 }
@@ -130,28 +119,7 @@ TEST(PrefillTime, Targets) {
   };
   for (const Shape& s : shapes) {
     AttentionData data = make_data(s);
-    const AttentionWgmmaSpec spec = wgmma_spec(data.config);
-    std::vector<Variant> variants{{"selected", spec},
-                                  {"cost_1000", spec, 1, 1000},
-                                  {"cost_3000", spec, 1, 3000},
-                                  {"lanes_2", spec, 2},
-                                  {"lanes_4", spec, 4}};
-    AttentionWgmmaSpec other = spec;
-    if (spec.num_q_stages == 2) {
-      other.num_q_stages = 1;
-      variants.push_back({"q_stages_1", other});
-    }
-    if (s.head_dim == 64) {
-      other = spec;
-      other.num_stages = 3;
-      variants.push_back({"stages_3", other});
-    }
-    if (s.head_dim == 256) {
-      other = spec;
-      other.kv_tile = 64;
-      variants.push_back({"kv_tile_64", other});
-    }
-    for (const Variant& variant : variants) time_one(s, data, variant);
+    time_one(s, data);
   }
 }
 

@@ -31,22 +31,6 @@ detail::AttentionImpl make_impl(const CudaBackend& backend, const AttentionConfi
 
 }  // namespace
 
-ScheduleSpec wgmma_schedule(const AttentionConfig& config, const AttentionWgmmaSpec& spec,
-                            int num_groups, int head_lanes) {
-  ScheduleSpec s;
-  s.group_size = config.num_qo_heads / config.num_kv_heads;
-  s.qo_tile = wgmma_qo_tile(spec, s.group_size);
-  s.kv_tile = spec.kv_tile;
-  s.head_lanes = head_lanes;
-  s.heads_per_lane = config.num_kv_heads / head_lanes;
-  s.num_groups = num_groups;
-  s.causal = config.mask == MaskMode::causal;
-  s.window_left = config.window_left;
-  s.min_blocks = 2;
-  s.cost = {5000, 1700, 0};  // ns: what a tile costs beside its blocks, and a block
-  return s;
-}
-
 WgmmaRunner::WgmmaRunner(const CudaBackend& backend, cases::AttentionData& data,
                          const AttentionWgmmaSpec& spec, const ScheduleSpec& schedule)
     : device_(backend.state().device),

@@ -14,10 +14,6 @@
 
 namespace weft::test {
 
-/// The schedule of a kernel spec over `num_groups` groups of one head lane.
-ScheduleSpec wgmma_schedule(const AttentionConfig& config, const AttentionWgmmaSpec& spec,
-                            int num_groups, int head_lanes = 1);
-
 class WgmmaRunner {
  public:
   /// REQUIRES: `data` outlives it; wgmma_can_read(its args).

@@ -75,11 +75,11 @@ AttentionWgmmaSpec wgmma_spec(const AttentionConfig& config) {
   const int widest = std::max(config.head_dim_qk, config.head_dim_vo);
   // Registers: o takes head_dim_vo / 2 of a thread, dots and weights 3/4 of kv_tile.
   if (widest <= 64) {
-    spec.num_consumers = 3, spec.num_q_stages = 2;
-  } else if (config.head_dim_vo <= 128) {
-    spec.num_q_stages = widest <= 128 ? 2 : 1;
+    spec.num_consumers = 3, spec.num_stages = 3, spec.num_q_stages = 2;
+  } else if (widest <= 128) {
+    spec.num_q_stages = 2;
   } else {
-    spec.kv_tile = 80;
+    spec.kv_tile = config.head_dim_vo <= 128 ? 96 : 64;
   }
   const bool done =
       is_float16(config.dtype_q) && config.dtype_kv == config.dtype_q &&
@@ -89,6 +89,21 @@ AttentionWgmmaSpec wgmma_spec(const AttentionConfig& config) {
       (config.dtype_o == DType::f32 || is_float16(config.dtype_o));
   if (!done) spec.num_consumers = 0;
   return spec;
+}
+
+ScheduleSpec wgmma_schedule(const AttentionConfig& config, const AttentionWgmmaSpec& spec,
+                            int num_groups) {
+  ScheduleSpec s;
+  s.group_size = config.num_qo_heads / config.num_kv_heads;
+  s.qo_tile = wgmma_qo_tile(spec, s.group_size);
+  s.kv_tile = spec.kv_tile;
+  s.heads_per_lane = config.num_kv_heads;
+  s.num_groups = num_groups;
+  s.causal = config.mask == MaskMode::causal;
+  s.window_left = config.window_left;
+  s.min_blocks = 2;
+  s.cost = {5000, 1700, 0};
+  return s;
 }
 
 bool wgmma_can_read(const AttentionArgs& args) {

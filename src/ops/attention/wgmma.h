@@ -44,6 +44,11 @@ struct KernelTraits<AttentionWgmmaSpec> {
 /// is not a multiple of 16.
 AttentionWgmmaSpec wgmma_spec(const AttentionConfig& config);
 
+/// One lane, so that all CTAs walk the KV heads together; a CTA a group. Cost in ns: a tile costs
+/// about three blocks beside its blocks. With 1/3 of that, causal batches of 4k lost a fifth.
+ScheduleSpec wgmma_schedule(const AttentionConfig& config, const AttentionWgmmaSpec& spec,
+                            int num_groups);
+
 /// True when the copy engine can read a run's q, k and v: 16-byte aligned data and strides.
 bool wgmma_can_read(const AttentionArgs& args);
 
