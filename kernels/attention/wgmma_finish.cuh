@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/attention/wgmma_softmax.cuh"
+#include "kernels/ptx/atomic.cuh"
 #include "kernels/ptx/named_barrier.cuh"
 
 namespace weft {
@@ -33,8 +34,8 @@ __device__ __forceinline__ float finish_row(const AttentionParams& p, const Wgmm
     if (p.sink != nullptr) {
       const float sink = p.sink[at.head] * kWgmmaLog2E;
       const float top = fmaxf(m, sink);
-      factor = exp2_fast(m - top);
-      d = d * factor + exp2_fast(sink - top);
+      factor = exp2_approx(m - top);
+      d = d * factor + exp2_approx(sink - top);
       m = top;
     }
     constexpr float kLn2 = 0.693147180559945309417f;
@@ -53,7 +54,7 @@ __device__ __forceinline__ void store_value(void* o, int64_t at, float x) {
   if constexpr (kType == DType::f32) {
     static_cast<float*>(o)[at] = x;
   } else {
-    static_cast<uint16_t*>(o)[at] = static_cast<uint16_t>(pack_pair<kType>(x, 0.0f));
+    static_cast<uint16_t*>(o)[at] = narrow<kType>(x);
   }
 }
 
@@ -66,7 +67,7 @@ struct WgmmaFinish {
   __device__ __forceinline__ void store_pair(int64_t at, bool even, float x, float y) const {
     void* const o = params.args.o;
     if (spec.dtype_o != DType::f32 && even) {
-      static_cast<uint32_t*>(o)[at / 2] = pack_pair<spec.dtype_o>(x, y);
+      static_cast<uint32_t*>(o)[at / 2] = pack2<spec.dtype_o>(x, y);
       return;
     }
     store_value<spec.dtype_o>(o, at, x);
@@ -139,18 +140,18 @@ struct WgmmaFinish {
 #pragma unroll 1
     for (int32_t i = 0; i < merge.num_states; ++i) {
       const int64_t at = partial_index(t, merge.partial_row + int64_t{i} * merge.rows + row);
-      const float other_d = args.partial_d[at];
+      const float other_d = __ldcg(args.partial_d + at);  // others wrote it: past the L1
       if (other_d == 0.0f) continue;
-      const float other_m = args.partial_m[at];
+      const float other_m = __ldcg(args.partial_m + at);
       const float top = fmaxf(m, other_m);
-      const float a = exp2_fast(m - top), b = exp2_fast(other_m - top);
+      const float a = exp2_approx(m - top), b = exp2_approx(other_m - top);
       d = d * a + other_d * b;
       m = top;
 #pragma unroll
       for (int j = 0; j < kEach; ++j) {
         const int32_t column = thread + 32 * j;
         if (column >= spec.head_dim_vo) continue;
-        o[j] = o[j] * a + args.partial_o[at * spec.head_dim_vo + column] * b;
+        o[j] = o[j] * a + __ldcg(args.partial_o + at * spec.head_dim_vo + column) * b;
       }
     }
     const WgmmaRowPlace place = WgmmaRowPlace::of(params, t, row);
@@ -172,14 +173,12 @@ struct WgmmaFinish {
     const AttentionParams& args = params.args;
     const MergeItem merge = args.merges[t.merge];
     const int32_t thread = static_cast<int32_t>(threadIdx.x) - 128;
-    __threadfence();
     named_barrier_sync(barrier, kThreads);
     if (thread == 0) {
       int32_t* const arrivals = args.merge_arrivals + int64_t{t.merge} * params.head_lanes + t.lane;
-      const bool last = atomicAdd(arrivals, 1) + 1 == merge.num_pieces;
+      const bool last = add_acq_rel(arrivals, 1) + 1 == merge.num_pieces;
       if (last) *arrivals = 0;
       *word = last;
-      __threadfence();
     }
     named_barrier_sync(barrier, kThreads);
     const bool last = *word != 0;

@@ -16,36 +16,19 @@ constexpr float kWgmmaSlack = 8.0f;
 constexpr float kWgmmaNothing = -1e30f;  // m of a row that has seen no key
 constexpr float kWgmmaLog2E = 1.44269504088896340736f;
 
-/// Relative error 2^-22.5, 16 values a clock and SM: what bounds head_dim 64.
-__device__ __forceinline__ float exp2_fast(float x) {
-  float y;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
-
 /// The two rows of a thread: row max reference, and this lane's part of the denominator.
 struct WgmmaRows {
   float m[2] = {kWgmmaNothing, kWgmmaNothing};
   float d[2] = {0.0f, 0.0f};
 };
 
-/// About 2^-23, where a division would take a subroutine.
-__device__ __forceinline__ float reciprocal_fast(float x) {
-  float y;
-  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
-
 /// Dots to base-2 logits, where they are more than scaled: soft cap, ALiBi, factors of any sign.
-/// c * tanh(x / c) is c - 2 c / (e^(2 x / c) + 1): off by about 1e-7 c, far below the error of a
-/// 16-bit dot product.
 template <int n>
 __device__ __forceinline__ void map_block(const AttentionWgmmaParams& p, const WgmmaTile& t,
                                           int32_t warpgroup, int32_t key, float (&s)[n]) {
   const AttentionParams& args = p.args;
   const float cap = args.logits_soft_cap;
-  const float rate =
-      cap > 0.0f ? t.scale * 2.0f * kWgmmaLog2E * reciprocal_fast(cap) : t.scale * kWgmmaLog2E;
+  const float rate = cap > 0.0f ? __fdividef(t.scale, cap) : t.scale * kWgmmaLog2E;
   float slope[2], distance[2];
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
@@ -59,11 +42,8 @@ __device__ __forceinline__ void map_block(const AttentionWgmmaParams& p, const W
 #pragma unroll
   for (int i = 0; i < n; ++i) s[i] *= rate;
   if (cap > 0.0f) {
-    const float top = kWgmmaLog2E * cap;
 #pragma unroll
-    for (int i = 0; i < n; ++i) {
-      s[i] = fmaf(-2.0f * top, reciprocal_fast(exp2_fast(s[i]) + 1.0f), top);
-    }
+    for (int i = 0; i < n; ++i) s[i] = kWgmmaLog2E * cap * tanh_approx(s[i]);
   }
 #pragma unroll
   for (int i = 0; i < n; ++i) {
@@ -142,7 +122,7 @@ __device__ __forceinline__ bool softmax_block(float scale, float (&s)[n], WgmmaR
     const float m = quad_max(fmaxf(top[0], top[1])) * scale;
     factor[half] = 1.0f;
     if (m > rows.m[half] + kWgmmaSlack) {
-      factor[half] = exp2_fast(rows.m[half] - m);
+      factor[half] = exp2_approx(rows.m[half] - m);
       rows.m[half] = m;
       rows.d[half] *= factor[half];
       raised = true;
@@ -152,7 +132,7 @@ __device__ __forceinline__ bool softmax_block(float scale, float (&s)[n], WgmmaR
 #pragma unroll
   for (int i = 0; i < n; ++i) {
     const int half = Fragment::half_of(i);
-    s[i] = exp2_fast(fmaf(s[i], scale, -rows.m[half]));
+    s[i] = exp2_approx(fmaf(s[i], scale, -rows.m[half]));
     sum[half][i % 2] += s[i];
   }
   rows.d[0] += sum[0][0] + sum[0][1];

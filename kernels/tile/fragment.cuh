@@ -7,7 +7,7 @@
 // are already where registers of A must be, so P never leaves the registers.
 #pragma once
 
-#include "kernels/core/dtype.h"
+#include "kernels/ptx/convert.cuh"
 
 namespace weft {
 
@@ -36,23 +36,11 @@ __device__ __forceinline__ float quad_sum(float x) {
   return x + __shfl_xor_sync(0xffffffffu, x, 2);
 }
 
-/// Two values in 32 bits, the first below.
-template <DType kType>
-__device__ __forceinline__ uint32_t pack_pair(float first, float second) {
-  uint32_t pair;
-  if constexpr (kType == DType::bf16) {
-    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(second), "f"(first));
-  } else {
-    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(second), "f"(first));
-  }
-  return pair;
-}
-
 /// An accumulator rounded to A operands: registers 4k .. 4k + 3 are columns 16k .. 16k + 15.
 template <DType kType, int n>
 __device__ __forceinline__ void pack_fragment(const float (&d)[n], uint32_t (&a)[n / 2]) {
 #pragma unroll
-  for (int i = 0; i < n / 2; ++i) a[i] = pack_pair<kType>(d[2 * i], d[2 * i + 1]);
+  for (int i = 0; i < n / 2; ++i) a[i] = pack2<kType>(d[2 * i], d[2 * i + 1]);
 }
 
 }  // namespace weft
