@@ -50,6 +50,9 @@ TensorMap encode_tensor_map(const cu::Driver& driver, const TensorMapShape& shap
               std::to_string(i == 0 ? 0 : shape.strides[i]) + " box " +
               std::to_string(shape.box[i]);
     }
+    const char* name = nullptr;
+    driver.error_name(result, &name);
+    text += std::string(": ") + (name != nullptr ? name : "unknown error");
     fail(ErrorKind::invalid_argument, "tensor",
          "data aligned to 16 bytes, strides in multiples of 16, boxes within 256 elements and "
          "the swizzle",

@@ -26,6 +26,7 @@ struct TensorMapShape {
 };
 
 /// Throws Error(invalid_argument) when the engine cannot address the tensor so.
+/// REQUIRES: a context is current.
 TensorMap encode_tensor_map(const cu::Driver& driver, const TensorMapShape& shape);
 
 }  // namespace weft

@@ -40,6 +40,8 @@ std::vector<GateRow> planner_rows();
 std::vector<GateRow> attention_rows();
 /// Checked mode's kernel.
 std::vector<GateRow> attention_check_rows();
+/// Prefill on Hopper.
+std::vector<GateRow> attention_wgmma_rows();
 
 /// Registers of a thread when an SM is to hold spec.ctas_per_sm.
 template <class Spec>

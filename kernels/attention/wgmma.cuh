@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// attention_wgmma: the compute-bound half of attention on sm_90a. One CTA an SM; warpgroup 0 keeps
+// K and V coming (wgmma_produce.cuh), the others hold 64 packed query rows each and compute
+// (wgmma_attend.cuh, wgmma_finish.cuh). Runs the work lists of kernels/core/work.h.
+#pragma once
+
+#include "kernels/attention/wgmma_attend.cuh"
+#include "kernels/attention/wgmma_finish.cuh"
+#include "kernels/ptx/griddep.cuh"
+#include "kernels/ptx/setmaxnreg.cuh"
+
+namespace weft {
+
+template <AttentionWgmmaSpec spec>
+__device__ __forceinline__ void wgmma_consume(const AttentionWgmmaParams& params, char* smem) {
+  constexpr AttentionWgmmaSmem kSmem = AttentionWgmmaSmem::of(spec);
+  const uint32_t base = smem_address(smem);
+  // The same in all lanes of a warp, which the compiler must see for its uniform registers.
+  const int32_t warpgroup =
+      __shfl_sync(0xffffffffu, static_cast<int32_t>(threadIdx.x) / 128, 0) - 1;
+  const WgmmaTile* const tiles = reinterpret_cast<const WgmmaTile*>(smem + kSmem.tiles);
+  volatile int32_t* const word = reinterpret_cast<volatile int32_t*>(smem + kSmem.last_arrival);
+  WgmmaAttend<spec> attend{params, base, warpgroup, WgmmaRings::at(spec, base)};
+  const WgmmaFinish<spec> finish{params, warpgroup};
+  if (warpgroup == spec.num_consumers - 1) attend.pass_turn();  // the first turn is group 0's
+  for (int32_t i = 0;; i = i + 1 == kSmem.num_tiles(spec) ? 0 : i + 1) {
+    wait_full(attend.rings.q, attend.rings.at_q);
+    const WgmmaTile& tile = tiles[i];
+    if (tile.num_blocks < 0) break;
+    if (tile.num_blocks > 0) {
+      attend.run(tile);
+    } else {
+      attend.run_nothing();
+    }
+    if (tile.merge < 0) {
+      finish.write_whole(tile, attend.rows, attend.o);
+    } else {
+      finish.write_piece(tile, attend.rows, attend.o);
+      finish.arrive_and_merge(tile, word, WgmmaBarriers::consumers);
+    }
+  }
+}
+
+/// REQUIRES: AttentionWgmmaSmem::of(spec).bytes of dynamic shared memory, a CTA for each worker.
+template <AttentionWgmmaSpec spec>
+__device__ __forceinline__ void attention_wgmma(const AttentionWgmmaParams& params) {
+  extern __shared__ __align__(1024) char smem[];
+  constexpr AttentionWgmmaSmem kSmem = AttentionWgmmaSmem::of(spec);
+  // The pool is what the CTA was given at entry: more than that is never granted, and waits
+  // forever.
+  constexpr int kAtEntry = 65536 / spec.num_threads() / 8 * 8;
+  constexpr int kProducerRegisters = spec.num_consumers == 3 ? 32 : 40;
+  constexpr int kConsumerRegisters = spec.num_consumers == 3 ? 160 : 232;
+  static_assert(kProducerRegisters + spec.num_consumers * kConsumerRegisters <=
+                kAtEntry * (spec.num_consumers + 1));
+  const int32_t warp = __shfl_sync(0xffffffffu, static_cast<int32_t>(threadIdx.x) / 32, 0);
+  const WgmmaRings rings = WgmmaRings::at(spec, smem_address(smem));
+  if (threadIdx.x == 0) {
+    constexpr uint32_t kConsumerWarps = 4 * spec.num_consumers;
+    rings.q.init(kConsumerWarps);
+    rings.k.init(kConsumerWarps);
+    rings.v.init(kConsumerWarps);
+    mbarrier_fence_init();
+  }
+  griddep_launch_dependents();
+  griddep_wait();
+  __syncthreads();
+  if (warp < 4) {
+    release_registers<kProducerRegisters>();
+    if (warp == 0) {
+      WgmmaProducer<spec> producer{params, smem_address(smem),
+                                   reinterpret_cast<WgmmaTile*>(smem + kSmem.tiles),
+                                   static_cast<int32_t>(threadIdx.x), rings};
+      producer.run();
+    }
+  } else {
+    claim_registers<kConsumerRegisters>();
+    wgmma_consume<spec>(params, smem);
+  }
+}
+
+}  // namespace weft

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// See wgmma.h.
+#include "src/ops/attention/wgmma.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "src/cuda/tensor_map.h"
+
+namespace weft {
+namespace {
+
+constexpr int kElementBytes = 2;
+
+/// 64 columns of `rows` rows of 128 bytes: a slice of a SwizzledTile.
+TensorMapShape slice_shape(const TensorView& tensor, DType dtype) {
+  TensorMapShape shape;
+  shape.data = tensor.data;
+  shape.dtype = dtype;
+  shape.swizzle = Swizzle::b128;
+  const auto dims = static_cast<size_t>(tensor.ndim);
+  shape.sizes[0] = static_cast<uint64_t>(tensor.shape[dims - 1]);
+  shape.box[0] = 64;
+  return shape;
+}
+
+void add_dimension(TensorMapShape& shape, int64_t size, int64_t stride, int64_t box) {
+  const auto at = static_cast<size_t>(shape.rank++);
+  shape.sizes[at] = static_cast<uint64_t>(std::max<int64_t>(size, 1));
+  // A dimension of one element may have any stride; the engine wants one it could walk.
+  shape.strides[at] = static_cast<uint64_t>(size > 1 ? stride * kElementBytes : 16);
+  shape.box[at] = static_cast<uint32_t>(box);
+}
+
+TensorMap map_queries(const cu::Driver& driver, const AttentionArgs& args, int group, int tokens) {
+  TensorMapShape shape = slice_shape(args.q, args.q.dtype);
+  shape.rank = 1;
+  add_dimension(shape, args.q.shape[1], args.q.strides[1], group);
+  add_dimension(shape, args.q.shape[0], args.q.strides[0], tokens);
+  return encode_tensor_map(driver, shape);
+}
+
+/// (dim, token of page, head, page); a ragged tensor is one page.
+TensorMap map_cache(const cu::Driver& driver, const AttentionConfig& config,
+                    const TensorView& cache, int box_keys) {
+  TensorMapShape shape = slice_shape(cache, cache.dtype);
+  shape.rank = 1;
+  const size_t first = config.page_size > 0 ? 1 : 0;  // dimension behind the pages
+  const size_t token = config.kv_layout == KvLayout::nhd ? first : first + 1;
+  const size_t head = config.kv_layout == KvLayout::nhd ? first + 1 : first;
+  add_dimension(shape, cache.shape[token], cache.strides[token], box_keys);
+  add_dimension(shape, cache.shape[head], cache.strides[head], 1);
+  const bool paged = config.page_size > 0;
+  add_dimension(shape, paged ? cache.shape[0] : 1, paged ? cache.strides[0] : 0, 1);
+  return encode_tensor_map(driver, shape);
+}
+
+bool aligned(const TensorView& tensor) {
+  if (reinterpret_cast<uintptr_t>(tensor.data) % 16 != 0) return false;
+  for (size_t d = 0; d + 1 < static_cast<size_t>(tensor.ndim); ++d) {
+    if (tensor.shape[d] > 1 && (tensor.strides[d] <= 0 || tensor.strides[d] % 8 != 0)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+AttentionWgmmaSpec wgmma_spec(const AttentionConfig& config) {
+  AttentionWgmmaSpec spec;
+  spec.dtype = config.dtype_q;
+  spec.dtype_o = config.dtype_o;
+  spec.head_dim_qk = config.head_dim_qk;
+  spec.head_dim_vo = config.head_dim_vo;
+  spec.mask = config.mask;
+  const int widest = std::max(config.head_dim_qk, config.head_dim_vo);
+  // Registers: o takes head_dim_vo / 2 of a thread, dots and weights 3/4 of kv_tile.
+  if (widest <= 64) {
+    spec.num_consumers = 3, spec.num_stages = 3, spec.num_q_stages = 2;
+  } else if (widest <= 128) {
+    spec.num_q_stages = 2;
+  } else {
+    spec.kv_tile = config.head_dim_vo <= 128 ? 96 : 64;
+  }
+  const bool done =
+      is_float16(config.dtype_q) && config.dtype_kv == config.dtype_q &&
+      config.rope.mode == RopeMode::none && config.schedule == ScheduleMode::deterministic &&
+      widest <= 256 && config.head_dim_qk % 16 == 0 && config.head_dim_vo % 16 == 0 &&
+      config.page_size % 16 == 0 && config.num_qo_heads / config.num_kv_heads <= spec.tile_rows() &&
+      (config.dtype_o == DType::f32 || is_float16(config.dtype_o));
+  if (!done) spec.num_consumers = 0;
+  return spec;
+}
+
+ScheduleSpec wgmma_schedule(const AttentionConfig& config, const AttentionWgmmaSpec& spec,
+                            int num_groups) {
+  ScheduleSpec s;
+  s.group_size = config.num_qo_heads / config.num_kv_heads;
+  s.qo_tile = wgmma_qo_tile(spec, s.group_size);
+  s.kv_tile = spec.kv_tile;
+  s.heads_per_lane = config.num_kv_heads;
+  s.num_groups = num_groups;
+  s.causal = config.mask == MaskMode::causal;
+  s.window_left = config.window_left;
+  s.min_blocks = 2;
+  s.cost = {5000, 1700, 0};
+  return s;
+}
+
+bool wgmma_can_read(const AttentionArgs& args) {
+  return aligned(args.q) && aligned(args.k) && aligned(args.v);
+}
+
+AttentionWgmmaParams bind_wgmma(const CudaDevice& device, const AttentionConfig& config,
+                                const AttentionWgmmaSpec& spec, const ScheduleSpec& schedule,
+                                const AttentionArgs& args, const AttentionParams& bound) {
+  AttentionWgmmaParams p{};
+  p.args = bound;
+  p.group = FastDivisor::of(schedule.group_size);
+  p.page = FastDivisor::of(config.page_size);
+  p.head_lanes = schedule.head_lanes;
+  p.heads_per_lane = schedule.heads_per_lane;
+  p.qo_tile = schedule.qo_tile;
+  p.box_keys = config.page_size == 0 ? spec.kv_tile : std::gcd(config.page_size, spec.kv_tile);
+  const ContextScope current(device);
+  const cu::Driver& driver = device.driver();
+  p.q_map = map_queries(driver, args, schedule.group_size, p.qo_tile / schedule.group_size);
+  p.k_map = map_cache(driver, config, args.k, p.box_keys);
+  p.v_map = map_cache(driver, config, args.v, p.box_keys);
+  return p;
+}
+
+}  // namespace weft

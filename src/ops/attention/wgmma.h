@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// The wgmma attention kernel as the host sees it: how its spec prints itself, and its launch
+// argument with the tensor maps of a run's tensors. Pure but for the driver's encoder.
+#pragma once
+
+#include "kernels/attention/wgmma_params.h"
+#include "kernels/attention/wgmma_smem.h"
+#include "src/cuda/device.h"
+#include "src/jit/source.h"
+#include "weft/attention.h"
+
+namespace weft {
+
+template <class Visit>
+void for_each_field(const AttentionWgmmaSpec& s, Visit&& visit) {
+  visit("dtype", s.dtype);
+  visit("dtype_o", s.dtype_o);
+  visit("head_dim_qk", s.head_dim_qk);
+  visit("head_dim_vo", s.head_dim_vo);
+  visit("mask", s.mask);
+  visit("num_consumers", s.num_consumers);
+  visit("kv_tile", s.kv_tile);
+  visit("num_stages", s.num_stages);
+  visit("num_q_stages", s.num_q_stages);
+}
+
+template <>
+struct KernelTraits<AttentionWgmmaSpec> {
+  using Params = AttentionWgmmaParams;
+  static constexpr const char* name = "attention_wgmma";
+  static constexpr const char* header = "kernels/attention/wgmma.cuh";
+  static constexpr const char* spec = "weft::AttentionWgmmaSpec";
+  static constexpr const char* params = "weft::AttentionWgmmaParams";
+  static constexpr const char* smem = "weft::AttentionWgmmaSmem";
+  static constexpr const char* function = "weft::attention_wgmma";
+  static KernelShape shape(const AttentionWgmmaSpec& s) {
+    return {s.num_threads(), 1, AttentionWgmmaSmem::of(s).bytes};
+  }
+};
+
+/// The spec with the tiles that measured best for its head dimensions (docs/kernels/prefill.md), or
+/// num_consumers = 0 when this kernel does not do `config`: FP8, f32, fused RoPE, batch-invariant
+/// splits, groups beyond a tile, head dimensions beyond 256 or not in steps of 16, pages whose size
+/// is not a multiple of 16.
+AttentionWgmmaSpec wgmma_spec(const AttentionConfig& config);
+
+/// One lane, so that all CTAs walk the KV heads together; a CTA a group. Cost in ns: a tile costs
+/// about three blocks beside its blocks. With 1/3 of that, causal batches of 4k lost a fifth.
+ScheduleSpec wgmma_schedule(const AttentionConfig& config, const AttentionWgmmaSpec& spec,
+                            int num_groups);
+
+/// True when the copy engine can read a run's q, k and v: 16-byte aligned data and strides.
+bool wgmma_can_read(const AttentionArgs& args);
+
+/// The launch argument of a run. `bound`: the run's tensors and plan; `args`: the same tensors with
+/// their shapes. Encodes three tensor maps. REQUIRES: wgmma_can_read(args).
+AttentionWgmmaParams bind_wgmma(const CudaDevice& device, const AttentionConfig& config,
+                                const AttentionWgmmaSpec& spec, const ScheduleSpec& schedule,
+                                const AttentionArgs& args, const AttentionParams& bound);
+
+}  // namespace weft

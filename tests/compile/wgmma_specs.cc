@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The wgmma attention kernel for each tile shape that select can choose. Hopper's own instructions:
+// sm_90a only.
+#include "src/ops/attention/wgmma.h"
+#include "tests/compile/gate.h"
+
+namespace weft::test {
+
+std::vector<GateRow> attention_wgmma_rows() {
+  struct Row {
+    const char* name;
+    DType dtype;
+    int head_dim_qk;
+    int head_dim_vo;
+    MaskMode mask;
+  };
+  const Row rows[] = {
+      {"wgmma_hd64", DType::bf16, 64, 64, MaskMode::causal},
+      {"wgmma_hd96", DType::f16, 96, 96, MaskMode::causal},
+      {"wgmma_hd128", DType::bf16, 128, 128, MaskMode::causal},
+      {"wgmma_hd128_full", DType::f16, 128, 128, MaskMode::none},
+      {"wgmma_hd128_custom", DType::bf16, 128, 128, MaskMode::custom},
+      {"wgmma_hd128_tree", DType::bf16, 128, 128, MaskMode::tree},
+      {"wgmma_hd192_128", DType::bf16, 192, 128, MaskMode::causal},
+      {"wgmma_hd256", DType::bf16, 256, 256, MaskMode::causal},
+      {"wgmma_hd256_full", DType::bf16, 256, 256, MaskMode::none},
+  };
+  std::vector<GateRow> gate;
+  for (const Row& row : rows) {
+    AttentionConfig config;
+    config.dtype_q = config.dtype_kv = config.dtype_o = row.dtype;
+    config.num_qo_heads = config.num_kv_heads = 8;
+    config.head_dim_qk = row.head_dim_qk;
+    config.head_dim_vo = row.head_dim_vo;
+    config.mask = row.mask;
+    // What the cap at entry leaves; setmaxnreg deals them out again.
+    const AttentionWgmmaSpec spec = wgmma_spec(config);
+    gate.push_back(gate_row(row.name, spec, 90, spec.num_consumers == 3 ? 128 : 168));
+  }
+  return gate;
+}
+
+}  // namespace weft::test
