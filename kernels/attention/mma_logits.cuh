@@ -53,7 +53,8 @@ struct MmaLogits {
                                          int32_t key, float (&s)[2][4]) const {
     if (linear) {
 #pragma unroll
-      for (int32_t i = 0; i < 8; ++i) s[i / 4][i % 4] *= scale;
+      // Rounded before m is subtracted: fused into it, m's own rounding error would be left over.
+      for (int32_t i = 0; i < 8; ++i) s[i / 4][i % 4] = __fmul_rn(s[i / 4][i % 4], scale);
     } else {
       map(p, walk, key, s);
     }

@@ -36,5 +36,18 @@ namespace {
 using Words [[gnu::vector_size(4 * kWidth)]] = uint32_t;
 using Ints [[gnu::vector_size(4 * kWidth)]] = int32_t;
 
+/// a * b, rounded: the compiler may not fuse it into a sum that follows.
+inline Vec product(Vec a, Vec b) {
+  Vec p = a * b;
+#if defined(__AVX512F__)
+  asm("" : "+v"(p));
+#elif defined(__x86_64__)
+  asm("" : "+x"(p));
+#elif defined(__aarch64__)
+  asm("" : "+w"(p));
+#endif
+  return p;
+}
+
 }  // namespace
 }  // namespace weft

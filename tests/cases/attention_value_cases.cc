@@ -49,6 +49,7 @@ std::vector<AttentionCase> value_cases() {
       {.name = "flat", .magnitude = 0.01f},
       {.name = "peaked", .magnitude = 8},
       {.name = "very_peaked", .magnitude = 100},
+      {.name = "huge_logits", .magnitude = 1e11f},
       {.name = "everything",
        .window = 90,
        .soft_cap = 15,

@@ -84,9 +84,11 @@ template <int kVecs, class Visible>
 [[gnu::always_inline]] inline void softmax_row(const float* s, float scale, Visible visible,
                                                const RowState& row, Vec (&x)[kBlockVecs]) {
   const auto shifted = [&] {
-    const Vec factor = splat(scale), shift = splat(-*row.m);
+    const Vec factor = splat(scale), m = splat(*row.m);
     for (int v = 0; v < kVecs; ++v) {
-      x[v] = mul_add(load(s + v * kWidth), factor, shift);
+      // m is a rounded product: a fused one here would leave m's rounding error, which at logits
+      // of 3e9 is more than exp2 can take.
+      x[v] = product(load(s + v * kWidth), factor) - m;
       if (Visible::kMasked) {
         const uint32_t bits = static_cast<uint32_t>(visible.bits >> (v * kWidth));
         x[v] = select(bits, x[v], splat(kMinusInfinity));
