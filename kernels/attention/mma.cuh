@@ -118,7 +118,7 @@ class AttentionMma {
 
   __device__ __forceinline__ void end_segment() {
     const uint32_t free_stage = smem_ + free_slot() * kSmem.stage_bytes;
-    MergeItem merge;  // asked for now, so that the arrival need not wait for it
+    MergeItem merge{};  // asked for now, so that the arrival need not wait for it
     if (!walk_.whole()) merge = p_.args.merges[walk_.item.merge];
     // Warps of a team may still read the stage.
     if constexpr (spec.row_warps() > 1) barrier_sync<kThreads>(0);
