@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Vec on AVX2, FMA and F16C: 8 lanes. Reached through simd.h, which says the rules. Dimensions are
-// multiples of 8 everywhere, so a register is always full: the functions that take a number of
-// lanes are asked for all of them.
+// multiples of 8 everywhere, so a register of elements is always full, and one of words that hold
+// two is full or half full: what takes a number of lanes tells these apart at most.
 #pragma once
 
 #include <immintrin.h>
@@ -28,7 +28,11 @@ inline void store_first(float* p, Vec x, int) { store(p, x); }
 inline Vec load_words(const void* p) {
   return _mm256_castsi256_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
 }
-inline Vec load_words_first(const void* p, int) { return load_words(p); }
+inline Vec load_words_first(const void* p, int n) {
+  if (n == kWidth) return load_words(p);
+  const __m128i half = _mm_loadu_si128(static_cast<const __m128i*>(p));
+  return _mm256_castsi256_ps(_mm256_zextsi128_si256(half));
+}
 inline void store_words(void* p, Vec x) { _mm256_storeu_ps(static_cast<float*>(p), x); }
 inline Vec splat_word(const void* p) {
   int word;
@@ -103,9 +107,7 @@ inline Vec widen_e4m3(const void* p, int) {
 // mask, where widening in order pays a shuffle an element. kTail: only the first half exists.
 template <bool kTail>
 inline void split_bf16(const void* p, int, Vec (&x)[2]) {
-  const __m256i* at = static_cast<const __m256i*>(p);
-  const __m256i w = kTail ? _mm256_zextsi128_si256(_mm_loadu_si128(static_cast<const __m128i*>(p)))
-                          : _mm256_loadu_si256(at);
+  const __m256i w = _mm256_castps_si256(load_words_first(p, kTail ? kWidth / 2 : kWidth));
   x[0] = _mm256_castsi256_ps(_mm256_slli_epi32(w, 16));
   x[1] = _mm256_castsi256_ps(_mm256_and_si256(w, _mm256_set1_epi32(-0x10000)));
 }
@@ -182,11 +184,12 @@ inline Vec sum_each(Vec (&a)[kWidth]) {
   return _mm256_permute2f128_ps(low, high, 0x20) + _mm256_permute2f128_ps(low, high, 0x31);
 }
 
-/// Words of 8 rows, transposed: word w of row i goes to to[w * stride + i].
-inline void transpose_words(const char* const* rows, int64_t offset, int, uint32_t* to,
+/// Words [0, n) of 8 rows, transposed: word w of row i goes to to[w * stride + i]. All 8 rows of
+/// `to` are written, those from n on with zeros.
+inline void transpose_words(const char* const* rows, int64_t offset, int n, uint32_t* to,
                             int64_t stride) {
   Vec a[8], b[8];
-  for (int i = 0; i < 8; ++i) a[i] = load_words(rows[i] + offset);
+  for (int i = 0; i < 8; ++i) a[i] = load_words_first(rows[i] + offset, n);
   for (int i = 0; i < 4; ++i) {
     b[2 * i] = _mm256_unpacklo_ps(a[2 * i], a[2 * i + 1]);
     b[2 * i + 1] = _mm256_unpackhi_ps(a[2 * i], a[2 * i + 1]);

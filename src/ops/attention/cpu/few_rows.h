@@ -117,6 +117,17 @@ void dot_rows(const uint32_t* q, int64_t ldq, int rows, const RowsInPlace& keys,
 template <class M, DType dtype, bool kTail>
 struct ValuesInPlace {
   RowsInPlace values;  // kTail: the last pair of a row is part empty
+  int log2_pairs;      // of a row; -1 when that is no whole number
+
+  // What to ask for beside pair `pair` of key `key`. Pairs of columns are passes over all keys: row
+  // by row is how memory lies, and worth up to a tenth of the time at eight rows.
+  const char* ahead_of(int key, int pair) const {
+    constexpr int kBytes = kPair * size_of(dtype);
+    if (log2_pairs < 0) return values.ahead[key] + pair * kBytes;
+    const int turn = pair * kBlockKeys + key;
+    return values.ahead[turn >> log2_pairs] + (turn & ((1 << log2_pairs) - 1)) * kBytes;
+  }
+
   template <int C>
   [[gnu::always_inline]] void load_vecs(int step, int column, Vec (&b)[C]) const {
     constexpr int kSize = size_of(dtype);
@@ -131,7 +142,7 @@ struct ValuesInPlace {
       b[c] = pair[0];
       b[c + 1] = pair[1];
       for (int j = 0; j < M::kPerWord; ++j) {
-        ask_for<kPair * kSize>(values.ahead[key + j] + first * kSize);
+        ask_for<kPair * kSize>(ahead_of(key + j, first / kPair));
       }
     }
   }
@@ -139,8 +150,9 @@ struct ValuesInPlace {
 
 template <class M, DType dtype>
 void add_pass(const Operands& x, int rows, const RowsInPlace& values) {
-  const ValuesInPlace<M, dtype, false> full{values};
-  const int n = values.n;
+  const int n = values.n, pairs = n / kPair;
+  const bool whole = pairs * kPair == n && (pairs & (pairs - 1)) == 0;
+  const ValuesInPlace<M, dtype, false> full{values, whole ? __builtin_ctz(pairs) : -1};
   int column = 0;
   // Few rows leave registers for a wide strip: 16 sums or so.
   if constexpr (kMicroVecs == 4) {
@@ -155,7 +167,7 @@ void add_pass(const Operands& x, int rows, const RowsInPlace& values) {
     micro_rows<M, kPassRows, 2>(x, 0, rows, column, x.steps, full);
   }
   if (column < n) {
-    const ValuesInPlace<M, dtype, true> tail{values};
+    const ValuesInPlace<M, dtype, true> tail{values, -1};
     micro_rows<M, kPassRows, 2>(x, 0, rows, column, x.steps, tail);
   }
 }
