@@ -27,7 +27,7 @@ struct WgmmaBarriers {
 template <AttentionWgmmaSpec spec>
 struct WgmmaAttend {
   static constexpr AttentionWgmmaSmem kSmem = AttentionWgmmaSmem::of(spec);
-  static constexpr int32_t kColumns =  // of o in registers: the next shape wgmma_shapes has
+  static constexpr int32_t kColumns =  // of o in registers: the next shape of Wgmma
       spec.head_dim_vo <= 64    ? 64
       : spec.head_dim_vo <= 96  ? 96
       : spec.head_dim_vo <= 128 ? 128
