@@ -44,7 +44,7 @@ __device__ __forceinline__ void wgmma_consume(const AttentionWgmmaParams& params
 /// REQUIRES: AttentionWgmmaSmem::of(spec).bytes of dynamic shared memory, a CTA for each worker.
 template <AttentionWgmmaSpec spec>
 __device__ __forceinline__ void attention_wgmma(const AttentionWgmmaParams& params) {
-  extern __shared__ __align__(1024) char smem[];
+  char* const smem = tile_smem();
   constexpr AttentionWgmmaSmem kSmem = AttentionWgmmaSmem::of(spec);
   // The pool is what the CTA was given at entry: more than that is never granted, and waits
   // forever.

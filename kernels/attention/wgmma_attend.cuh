@@ -12,6 +12,7 @@
 #include "kernels/attention/wgmma_produce.cuh"
 #include "kernels/attention/wgmma_softmax.cuh"
 #include "kernels/ptx/named_barrier.cuh"
+#include "kernels/ptx/shared.cuh"
 #include "kernels/ptx/wgmma.cuh"
 #include "kernels/tile/wgmma_operand.h"
 
@@ -27,7 +28,7 @@ struct WgmmaBarriers {
 template <AttentionWgmmaSpec spec>
 struct WgmmaAttend {
   static constexpr AttentionWgmmaSmem kSmem = AttentionWgmmaSmem::of(spec);
-  static constexpr int32_t kColumns =  // of o in registers: the next shape wgmma_shapes has
+  static constexpr int32_t kColumns =  // of o in registers: the next shape of Wgmma
       spec.head_dim_vo <= 64    ? 64
       : spec.head_dim_vo <= 96  ? 96
       : spec.head_dim_vo <= 128 ? 128
@@ -123,8 +124,7 @@ struct WgmmaAttend {
       const uint32_t begin = slot + static_cast<uint32_t>(slice * kV.slice_bytes() + first * 128);
 #pragma unroll 1
       for (int32_t i = static_cast<int32_t>(threadIdx.x % 128); i < words; i += 128) {
-        asm volatile("st.shared.v4.b32 [%0], {%1, %1, %1, %1};" ::"r"(begin + 16 * i), "r"(0)
-                     : "memory");
+        store_shared(begin + static_cast<uint32_t>(16 * i), make_uint4(0, 0, 0, 0));
       }
     }
     fence_async_proxy();

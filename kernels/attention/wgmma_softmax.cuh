@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Online softmax in base 2 on a wgmma accumulator: raw dot products in, weights out, the state
-// (m, d) of a thread's two rows kept in step. Masks and maps of logits stand apart, so that the
-// loop over unmasked blocks pays nothing for them.
+// (m, d) of a thread's two rows kept in step. Masks and maps of logits stand apart: a block that
+// every row sees whole passes them by.
 //
 // m is raised only when a logit exceeds it by more than 8 (lazy rescale, as in FlashAttention-4):
 // weights stay below 2^8, which f16 and bf16 hold, and the accumulator is rarely touched.

@@ -8,6 +8,12 @@
 
 namespace weft {
 
+/// The CTA's dynamic shared memory, aligned as swizzled tiles and barriers need it.
+__device__ __forceinline__ char* tile_smem() {
+  extern __shared__ __align__(1024) char weft_tile_smem[];
+  return weft_tile_smem;
+}
+
 /// Address of a shared-memory object as the instructions below take it.
 __device__ __forceinline__ uint32_t smem_address(const void* p) {
   return static_cast<uint32_t>(__cvta_generic_to_shared(p));

@@ -41,7 +41,7 @@ __device__ __forceinline__ void probe_fragment(const char* a, int32_t step, uint
 
 template <TileProbeSpec spec>
 __device__ __forceinline__ void probe_tile(const TileProbeParams& p) {
-  extern __shared__ __align__(1024) char smem[];
+  char* const smem = tile_smem();
   constexpr TileProbeSmem kSmem = TileProbeSmem::of(spec);
   constexpr SwizzledTile kA = spec.a_tile();
   constexpr SwizzledTile kB = spec.b_tile();

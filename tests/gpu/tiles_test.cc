@@ -68,7 +68,8 @@ class Matrix {
 
   size_t count() const { return static_cast<size_t>(rows_) * static_cast<size_t>(columns_); }
   uint16_t bits(int row, int column) const {
-    return bits_[static_cast<size_t>(row * columns_ + column)];
+    return bits_[static_cast<size_t>(row) * static_cast<size_t>(columns_) +
+                 static_cast<size_t>(column)];
   }
   double at(int row, int column) const {
     return oracle::decode(reinterpret_cast<const char*>(bits_.data()), dtype_,
@@ -101,7 +102,7 @@ void TilesOnGpu::probe(const TileProbeSpec& spec) {
   const SwizzledTile b_tile = spec.b_tile();
   const Matrix a(device(), spec.dtype, 64, spec.depth, engine_);
   const Matrix b(device(), spec.dtype, b_tile.rows, b_tile.columns, engine_);
-  DeviceArray<float> d(device(), static_cast<size_t>(64 * spec.columns));
+  DeviceArray<float> d(device(), size_t{64} * static_cast<size_t>(spec.columns));
   DeviceArray<uint16_t> image(device(), static_cast<size_t>(b_tile.bytes() / 2));
   TileProbeParams params;
   params.a_map = a.map(device(), spec.a_tile());

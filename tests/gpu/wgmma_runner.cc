@@ -83,12 +83,11 @@ void WgmmaRunner::plan(unsigned char dirt) {
 }
 
 void WgmmaRunner::run(void* stream) const {
-  const AttentionWgmmaParams params =
-      bind_wgmma(device_, data_.config, spec_, impl_.spec.schedule, mirror_.args(),
-                 bind_attention(*plan_, mirror_.args()));
+  WgmmaBinding binding = bind_wgmma(data_.config, spec_, impl_.spec.schedule, mirror_.args(),
+                                    bind_attention(*plan_, mirror_.args()));
   launch(device_, kernel_,
          LaunchShape{.num_ctas = impl_.spec.schedule.num_workers(), .overlaps_previous = true},
-         stream, params);
+         stream, encode_maps(device_, binding));
 }
 
 void WgmmaRunner::finish() {
@@ -118,7 +117,7 @@ std::string check_wgmma_case(const cases::AttentionCase& c, uint64_t seed, int n
       bits = cases::output_bits(data);
     }
   }
-  const std::string stray = runner.mirror().find_stray_write();
+  std::string stray = runner.mirror().find_stray_write();
   if (!stray.empty()) return stray;
   const cases::Comparison result = cases::compare_rows(data, cases::expect_rows(data, seed));
   *worst = std::max(*worst, result.worst);

@@ -57,13 +57,6 @@ Cta* cta;
 
 Thread& self() { return cta->threads[threadIdx.x]; }
 
-void wait_until(std::function<bool()> ready) {
-  if (ready()) return;
-  Thread& me = self();
-  me.waits = std::move(ready);
-  swapcontext(&me.context, &cta->scheduler);
-}
-
 void thread_main() {
   try {
     (*cta->body)();
@@ -118,6 +111,15 @@ void run_cta(int index, int num_ctas, int num_threads, int smem_bytes,
   if (!here.failure.empty()) throw std::runtime_error(here.failure);
 }
 
+void wait_until(std::function<bool()> ready) {
+  if (ready()) return;
+  Thread& me = self();
+  me.waits = std::move(ready);
+  swapcontext(&me.context, &cta->scheduler);
+}
+
+int num_threads() { return static_cast<int>(cta->threads.size()); }
+
 char* shared(uint32_t at, int bytes) {
   const int64_t offset = int64_t{at} - kSharedBase;
   if (offset < 0 || offset + bytes > static_cast<int64_t>(cta->smem.size())) {
@@ -140,13 +142,17 @@ const char* exchange(const void* mine, int bytes) {
   return slots;
 }
 
+void arrive(int id, int num_threads) {
+  Barrier& barrier = cta->barriers[id];
+  if (++barrier.arrived < num_threads) return;
+  barrier.arrived = 0;
+  ++barrier.meetings;
+}
+
 void meet(int id, int num_threads) {
   Barrier& barrier = cta->barriers[id];
   const int meeting = barrier.meetings;
-  if (++barrier.arrived == num_threads) {
-    barrier.arrived = 0;
-    ++barrier.meetings;
-  }
+  arrive(id, num_threads);
   wait_until([&barrier, meeting] { return barrier.meetings > meeting; });
 }
 

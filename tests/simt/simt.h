@@ -65,6 +65,12 @@ const char* exchange(const void* mine, int bytes);
 
 /// bar.sync.
 void meet(int id, int num_threads);
+/// bar.arrive: counts, and goes on.
+void arrive(int id, int num_threads);
+int num_threads();
+
+/// The thread goes on once `ready` is true.
+void wait_until(std::function<bool()> ready);
 
 /// cp.async: done when waited for, and no sooner.
 void copy_later(uint32_t to, const void* from, int bytes, int zeros);
@@ -90,6 +96,8 @@ inline int __any_sync(unsigned, bool x) {
   }
   return 0;
 }
+inline void __syncthreads() { weft::simt::meet(0, weft::simt::num_threads()); }
+inline float __fdividef(float a, float b) { return a / b; }
 inline void __syncwarp() {
   const char nothing = 0;
   weft::simt::exchange(&nothing, 1);

@@ -32,17 +32,16 @@ void add_dimension(TensorMapShape& shape, int64_t size, int64_t stride, int64_t 
   shape.box[at] = static_cast<uint32_t>(box);
 }
 
-TensorMap map_queries(const cu::Driver& driver, const AttentionArgs& args, int group, int tokens) {
+TensorMapShape map_queries(const AttentionArgs& args, int group, int tokens) {
   TensorMapShape shape = slice_shape(args.q, args.q.dtype);
   shape.rank = 1;
   add_dimension(shape, args.q.shape[1], args.q.strides[1], group);
   add_dimension(shape, args.q.shape[0], args.q.strides[0], tokens);
-  return encode_tensor_map(driver, shape);
+  return shape;
 }
 
 /// (dim, token of page, head, page); a ragged tensor is one page.
-TensorMap map_cache(const cu::Driver& driver, const AttentionConfig& config,
-                    const TensorView& cache, int box_keys) {
+TensorMapShape map_cache(const AttentionConfig& config, const TensorView& cache, int box_keys) {
   TensorMapShape shape = slice_shape(cache, cache.dtype);
   shape.rank = 1;
   const size_t first = config.page_size > 0 ? 1 : 0;  // dimension behind the pages
@@ -52,7 +51,7 @@ TensorMap map_cache(const cu::Driver& driver, const AttentionConfig& config,
   add_dimension(shape, cache.shape[head], cache.strides[head], 1);
   const bool paged = config.page_size > 0;
   add_dimension(shape, paged ? cache.shape[0] : 1, paged ? cache.strides[0] : 0, 1);
-  return encode_tensor_map(driver, shape);
+  return shape;
 }
 
 bool aligned(const TensorView& tensor) {
@@ -110,10 +109,11 @@ bool wgmma_can_read(const AttentionArgs& args) {
   return aligned(args.q) && aligned(args.k) && aligned(args.v);
 }
 
-AttentionWgmmaParams bind_wgmma(const CudaDevice& device, const AttentionConfig& config,
-                                const AttentionWgmmaSpec& spec, const ScheduleSpec& schedule,
-                                const AttentionArgs& args, const AttentionParams& bound) {
-  AttentionWgmmaParams p{};
+WgmmaBinding bind_wgmma(const AttentionConfig& config, const AttentionWgmmaSpec& spec,
+                        const ScheduleSpec& schedule, const AttentionArgs& args,
+                        const AttentionParams& bound) {
+  WgmmaBinding b{};
+  AttentionWgmmaParams& p = b.params;
   p.args = bound;
   p.group = FastDivisor::of(schedule.group_size);
   p.page = FastDivisor::of(config.page_size);
@@ -121,12 +121,18 @@ AttentionWgmmaParams bind_wgmma(const CudaDevice& device, const AttentionConfig&
   p.heads_per_lane = schedule.heads_per_lane;
   p.qo_tile = schedule.qo_tile;
   p.box_keys = config.page_size == 0 ? spec.kv_tile : std::gcd(config.page_size, spec.kv_tile);
+  b.q = map_queries(args, schedule.group_size, p.qo_tile / schedule.group_size);
+  b.k = map_cache(config, args.k, p.box_keys);
+  b.v = map_cache(config, args.v, p.box_keys);
+  return b;
+}
+
+const AttentionWgmmaParams& encode_maps(const CudaDevice& device, WgmmaBinding& binding) {
   const ContextScope current(device);
-  const cu::Driver& driver = device.driver();
-  p.q_map = map_queries(driver, args, schedule.group_size, p.qo_tile / schedule.group_size);
-  p.k_map = map_cache(driver, config, args.k, p.box_keys);
-  p.v_map = map_cache(driver, config, args.v, p.box_keys);
-  return p;
+  binding.params.q_map = encode_tensor_map(device.driver(), binding.q);
+  binding.params.k_map = encode_tensor_map(device.driver(), binding.k);
+  binding.params.v_map = encode_tensor_map(device.driver(), binding.v);
+  return binding.params;
 }
 
 }  // namespace weft

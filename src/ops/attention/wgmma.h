@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The wgmma attention kernel as the host sees it: how its spec prints itself, and its launch
-// argument with the tensor maps of a run's tensors. Pure but for the driver's encoder.
+// argument with the tensor maps of a run's tensors. Pure but for encode_maps.
 #pragma once
 
 #include "kernels/attention/wgmma_params.h"
 #include "kernels/attention/wgmma_smem.h"
 #include "src/cuda/device.h"
+#include "src/cuda/tensor_map.h"
 #include "src/jit/source.h"
 #include "weft/attention.h"
 
@@ -52,10 +53,19 @@ ScheduleSpec wgmma_schedule(const AttentionConfig& config, const AttentionWgmmaS
 /// True when the copy engine can read a run's q, k and v: 16-byte aligned data and strides.
 bool wgmma_can_read(const AttentionArgs& args);
 
-/// The launch argument of a run. `bound`: the run's tensors and plan; `args`: the same tensors with
-/// their shapes. Encodes three tensor maps. REQUIRES: wgmma_can_read(args).
-AttentionWgmmaParams bind_wgmma(const CudaDevice& device, const AttentionConfig& config,
-                                const AttentionWgmmaSpec& spec, const ScheduleSpec& schedule,
-                                const AttentionArgs& args, const AttentionParams& bound);
+/// The launch argument of a run, and what its tensor maps must say.
+struct WgmmaBinding {
+  AttentionWgmmaParams params;
+  TensorMapShape q, k, v;
+};
+
+/// `bound`: the run's tensors and plan; `args`: the same tensors with their shapes.
+/// REQUIRES: wgmma_can_read(args).
+WgmmaBinding bind_wgmma(const AttentionConfig& config, const AttentionWgmmaSpec& spec,
+                        const ScheduleSpec& schedule, const AttentionArgs& args,
+                        const AttentionParams& bound);
+
+/// Encodes the three maps; then the argument is ready.
+const AttentionWgmmaParams& encode_maps(const CudaDevice& device, WgmmaBinding& binding);
 
 }  // namespace weft
