@@ -119,7 +119,7 @@ __device__ __forceinline__ bool softmax_block(float scale, float (&s)[n], WgmmaR
       top[0] = fmaxf(top[0], s[i + 2 * half]);
       top[1] = fmaxf(top[1], s[i + 2 * half + 1]);
     }
-    const float m = quad_max(fmaxf(top[0], top[1])) * scale;
+    const float m = __fmul_rn(quad_max(fmaxf(top[0], top[1])), scale);  // nowhere fused
     factor[half] = 1.0f;
     if (m > rows.m[half] + kWgmmaSlack) {
       factor[half] = exp2_approx(rows.m[half] - m);
@@ -127,6 +127,13 @@ __device__ __forceinline__ bool softmax_block(float scale, float (&s)[n], WgmmaR
       rows.d[half] *= factor[half];
       raised = true;
     }
+  }
+  // From logits of 2^24 on, m's rounding error is more than weights can bear. Elsewhere it is a
+  // factor that o and d share.
+  if (fmaxf(fabsf(rows.m[0]), fabsf(rows.m[1])) > 0x1p24f) {
+#pragma unroll
+    for (int i = 0; i < n; ++i) s[i] = __fmul_rn(s[i], scale);
+    scale = 1.0f;
   }
   float sum[2][2] = {};
 #pragma unroll
