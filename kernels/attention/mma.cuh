@@ -58,6 +58,7 @@ class AttentionMma {
   __device__ __forceinline__ void await_stage(int32_t stage_key) {
     cp_async_wait<spec.num_stages - 2>();
     if constexpr (spec.rope.mode != RopeMode::none && !MmaWarp<spec>::kRotate) {
+      static_assert(!is_fp8(spec.dtype_kv), "bytes turn in registers");
       __syncwarp();
       const int32_t warp = threadIdx.x / 32;
       using Rotation = TileRotation<spec.rope, spec.head_dim_qk, spec.dtype_kv>;

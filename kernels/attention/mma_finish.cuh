@@ -127,7 +127,12 @@ struct MmaFinish {
     const uint32_t to = free_stage + slab(key_warp) + lane * 16;
 #pragma unroll
     for (int32_t j = 0; j < kTiles; ++j) {
-      store_shared(to + j * kTileBytes, make_float4(o[j][0], o[j][1], o[j][2], o[j][3]));
+      float4 x = make_float4(o[j][0], o[j][1], o[j][2], o[j][3]);
+      if constexpr (is_fp8(spec.dtype_kv)) {  // even columns in one tile, odd ones in the next
+        const int32_t even = j / 2 * 2, i = j % 2;
+        x = make_float4(o[even][i], o[even + 1][i], o[even][2 + i], o[even + 1][2 + i]);
+      }
+      store_shared(to + j * kTileBytes, x);
     }
     if (lane % 4 != 0) return;
 #pragma unroll
@@ -206,7 +211,8 @@ struct MmaFinish {
 #pragma unroll
     for (int32_t i = 0; i < (kTiles + kKeyWarps - 1) / kKeyWarps; ++i) {
       const int32_t j = i * kKeyWarps + key_warp;
-      const int32_t column = j * 8 + lane % 4 * 2;
+      const int32_t t = lane % 4;
+      const int32_t column = is_fp8(spec.dtype_kv) ? j / 2 * 16 + t * 4 + j % 2 * 2 : j * 8 + t * 2;
       if (column < spec.head_dim_vo) take(j, column);
     }
   }

@@ -13,6 +13,15 @@
 
 namespace weft {
 
+template <int32_t size>
+struct UnsignedOf {
+  using Type = uint16_t;
+};
+template <>
+struct UnsignedOf<1> {
+  using Type = uint8_t;
+};
+
 template <AttentionMmaSpec spec>
 class MmaRing {
  public:
@@ -28,7 +37,7 @@ class MmaRing {
     lane_ = threadIdx.x % 32;
     slab_ = smem + warp * kSmem.slab_bytes;
     slab_key_ = warp * kSlabKeys;
-    const bool values = lane_ >= 16;
+    const bool values = kOwnValues && lane_ >= 16;
     const AttentionParams& a = p.args;
     page_bytes_ = (values ? a.v_stride_page : a.k_stride_page) * kSize;
     token_bytes_ = (values ? a.v_stride_token : a.k_stride_token) * kSize;
@@ -57,6 +66,9 @@ class MmaRing {
 
  private:
   static constexpr int32_t kSize = size_of(spec.dtype_kv);
+  // Rows of K and of V have lanes of their own; or a lane has a row of both.
+  static constexpr bool kOwnValues = kSlabKeys == 16;
+  static constexpr int32_t kFirstValue = kOwnValues ? 16 : 0;
   static constexpr int32_t kKeyChunks = spec.head_dim_qk * kSize / 16;
   static constexpr int32_t kValueChunks = spec.head_dim_vo * kSize / 16;
 
@@ -70,7 +82,7 @@ class MmaRing {
     const int32_t head = walk_.kv_head(p_, head_lane_);
     key_base_ = static_cast<const char*>(p_.args.k) + head * p_.args.k_stride_head * kSize;
     value_base_ = static_cast<const char*>(p_.args.v) + head * p_.args.v_stride_head * kSize;
-    const int32_t key = min_of(walk_.key + slab_key_ + lane_ % 16, walk_.key_end - 1);
+    const int32_t key = min_of(walk_.key + slab_key_ + lane_ % kSlabKeys, walk_.key_end - 1);
     const int32_t page = p_.page.quotient(key);
     slot_ = p_.page.remainder(key, page);
     // Keys of a request of one tile are read once; those of many tiles, once a tile.
@@ -85,14 +97,20 @@ class MmaRing {
   }
 
   __device__ __forceinline__ void copy_slab(uint32_t slab, int32_t count) {
-    const int64_t offset = page_ * page_bytes_ + slot_ * token_bytes_;
+    const int64_t key_offset = page_ * page_bytes_ + slot_ * token_bytes_;
+    int64_t value_offset = key_offset;
+    if constexpr (!kOwnValues) {
+      value_offset = (page_ * p_.args.v_stride_page + slot_ * p_.args.v_stride_token) * kSize;
+    }
     const uint32_t values = slab + kSlabKeys * kSmem.k_rows.stride;
     if (p_.kv_vectors == 0) {
-      copy_elements<kKeyChunks>(Layout::k_rows(), slab, key_base_, offset, 0, count);
-      copy_elements<kValueChunks>(Layout::v_rows(), values, value_base_, offset, 16, count);
+      copy_elements<kKeyChunks>(Layout::k_rows(), slab, key_base_, key_offset, 0, count);
+      copy_elements<kValueChunks>(Layout::v_rows(), values, value_base_, value_offset, kFirstValue,
+                                  count);
     } else {
-      copy_rows<kKeyChunks>(Layout::k_rows(), slab, key_base_, offset, 0, count);
-      copy_rows<kValueChunks>(Layout::v_rows(), values, value_base_, offset, 16, count);
+      copy_rows<kKeyChunks>(Layout::k_rows(), slab, key_base_, key_offset, 0, count);
+      copy_rows<kValueChunks>(Layout::v_rows(), values, value_base_, value_offset, kFirstValue,
+                              count);
     }
   }
 
@@ -127,10 +145,13 @@ class MmaRing {
       if (at >= kTotal) continue;
       uint32_t words[4] = {0, 0, 0, 0};
       if (row < count) {
-        const uint16_t* from = reinterpret_cast<const uint16_t*>(base + row_offset) + chunk * 8;
+        using Element = typename UnsignedOf<kSize>::Type;
+        constexpr int32_t kWord = 4 / kSize;  // elements of a word
+        const Element* from =
+            reinterpret_cast<const Element*>(base + row_offset) + chunk * 4 * kWord;
 #pragma unroll
-        for (int32_t e = 0; e < 8; ++e) {
-          words[e / 2] |= static_cast<uint32_t>(from[e]) << (e % 2 * 16);
+        for (int32_t e = 0; e < 4 * kWord; ++e) {
+          words[e / kWord] |= static_cast<uint32_t>(from[e]) << (e % kWord * 8 * kSize);
         }
       }
       store_shared(to + rows.at(row, chunk), make_uint4(words[0], words[1], words[2], words[3]));

@@ -20,9 +20,12 @@ struct MmaWarp {
   static constexpr int32_t kTiles = round_up(spec.head_dim_vo, 16) / 8;  // of 8 columns of o
   static constexpr bool kKeepQ = kSteps <= 8;  // in registers; wider ones are read block by block
   static constexpr float kSlack = 8.0f;
+  /// One-byte keys: an ldmatrix gives a lane four columns in a row, so that products take columns
+  /// 4t, 4t + 1 and 4t + 2, 4t + 3 where 16-bit ones take 2t, 2t + 1 and 8 more; queries alike.
+  static constexpr bool kBytes = is_fp8(spec.dtype_kv);
   /// Keys turn in registers where no other warp reads them and their pairs meet in one lane.
   static constexpr bool kRotate =
-      spec.rope.mode != RopeMode::none && spec.row_warps() == 1 &&
+      spec.rope.mode != RopeMode::none && (spec.row_warps() == 1 || kBytes) &&
       (spec.rope.mode == RopeMode::interleaved || rope_dim(spec.rope, spec.head_dim_qk) % 32 == 0);
 
   float o[kTiles][4];
@@ -61,11 +64,10 @@ struct MmaWarp {
     logits.finish(p, walk, key, s);
     uint32_t weights[4];
     softmax(s, weights);
-    const int32_t lane = threadIdx.x % 32;
 #pragma unroll
     for (int32_t j = 0; j < kTiles / 2; ++j) {
       uint32_t v[4];
-      ldmatrix4_trans(v, values + Layout::v_rows().at(lane % 16, 2 * j + lane / 16));
+      load_values(values, j, v);
       mma16816<spec.dtype_q>(o[2 * j], weights, v[0], v[1]);
       mma16816<spec.dtype_q>(o[2 * j + 1], weights, v[2], v[3]);
     }
@@ -81,14 +83,61 @@ struct MmaWarp {
   }
 
  private:
-  __device__ __forceinline__ void load_step(int32_t j, uint32_t (&a)[4]) const {
-    const int32_t half = static_cast<int32_t>(threadIdx.x % 32) / 16;
-    ldmatrix4(a, q_at + Layout::q_rows().at(q_row, 2 * j + half));
+  // Words `half` of the lane's rows of queries and keys in step j: its first column.
+  __device__ static __forceinline__ int32_t word_column(int32_t j, int32_t half) {
+    const int32_t t = static_cast<int32_t>(threadIdx.x % 4);
+    return kBytes ? j * 16 + t * 4 + half * 2 : j * 16 + half * 8 + t * 2;
   }
 
-  __device__ __forceinline__ void load_keys(uint32_t keys, int32_t j, uint32_t (&k)[4]) const {
+  __device__ __forceinline__ void load_step(int32_t j, uint32_t (&a)[4]) const {
     const int32_t lane = threadIdx.x % 32;
-    ldmatrix4(k, keys + Layout::k_rows().at(lane / 16 * 8 + lane % 8, 2 * j + lane / 8 % 2));
+    if constexpr (kBytes) {
+#pragma unroll
+      for (int32_t h = 0; h < 2; ++h) {
+        const uint64_t words = load_shared_u64(
+            q_at + Layout::q_rows().at(q_row - lane % 16 + lane / 4 + 8 * h, 2 * j + lane % 4 / 2) +
+            lane % 2 * 8);
+        a[h] = static_cast<uint32_t>(words);
+        a[2 + h] = static_cast<uint32_t>(words >> 32);
+      }
+    } else {
+      ldmatrix4(a, q_at + Layout::q_rows().at(q_row, 2 * j + lane / 16));
+    }
+  }
+
+  __device__ static __forceinline__ void load_keys(uint32_t keys, int32_t j, uint32_t (&k)[4]) {
+    const int32_t lane = threadIdx.x % 32;
+    const int32_t row = lane / 16 * 8 + lane % 8, half = lane / 8 % 2;
+    if constexpr (kBytes) {
+      uint32_t bytes[4];  // the second and fourth matrix repeat the others
+      ldmatrix4(bytes, keys + Layout::k_rows().at(row, j));
+#pragma unroll
+      for (int32_t i = 0; i < 4; ++i) {
+        const uint32_t word = bytes[i / 2 * 2];
+        k[i] = widen_fp8<spec.dtype_kv, spec.dtype_q>(
+            static_cast<uint16_t>(i % 2 == 0 ? word : word >> 16));
+      }
+    } else {
+      ldmatrix4(k, keys + Layout::k_rows().at(row, 2 * j + half));
+    }
+  }
+
+  // Columns [16 j, 16 j + 16) of 16 keys, as two tiles: the first and the second eight, or of
+  // one-byte values the even and the odd ones.
+  __device__ static __forceinline__ void load_values(uint32_t values, int32_t j, uint32_t (&v)[4]) {
+    const int32_t lane = threadIdx.x % 32;
+    if constexpr (kBytes) {
+      uint32_t bytes[4];  // the third and fourth matrix repeat the others
+      ldmatrix4_trans(bytes, values + Layout::v_rows().at(lane % 16, j));
+#pragma unroll
+      for (int32_t i = 0; i < 4; ++i) {
+        const uint32_t word = bytes[i % 2] >> (i / 2 * 8);
+        v[i] = widen_fp8<spec.dtype_kv, spec.dtype_q>(
+            static_cast<uint16_t>((word & 0xff) | (word >> 8 & 0xff00)));
+      }
+    } else {
+      ldmatrix4_trans(v, values + Layout::v_rows().at(lane % 16, 2 * j + lane / 16));
+    }
   }
 
   __device__ __forceinline__ void multiply_step(int32_t j, const uint32_t (&k)[4],
@@ -128,7 +177,7 @@ struct MmaWarp {
         load_keys(keys, j, k);
 #pragma unroll
         for (int32_t half = 0; half < 2; ++half) {
-          const uint64_t turns = load_shared_u64(turns_at + (j * 8 + half * 4 + lane % 4) * 8);
+          const uint64_t turns = load_shared_u64(turns_at + word_column(j, half) * 4);
           Rotation::rotate_word(k[half], Rotation::cos_sin(rope_angle(turns, position)));
           Rotation::rotate_word(k[2 + half], Rotation::cos_sin(rope_angle(turns, position + 8)));
         }
@@ -143,7 +192,7 @@ struct MmaWarp {
         load_keys(keys, j + kHalf, b);
 #pragma unroll
         for (int32_t half = 0; half < 2; ++half) {
-          const uint32_t at = turns_at + (j * 16 + half * 8 + lane % 4 * 2) * 8;
+          const uint32_t at = turns_at + word_column(j, half) * 8;
           const uint64_t low = load_shared_u64(at), high = load_shared_u64(at + 8);
 #pragma unroll
           for (int32_t n = 0; n < 2; ++n) {

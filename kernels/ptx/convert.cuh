@@ -49,6 +49,22 @@ __device__ __forceinline__ void unpack2(uint32_t word, float& low, float& high) 
   }
 }
 
+/// Two one-byte elements, the lower byte first, as two of `to` (sm_89 and later). Exact.
+template <DType from, DType to>
+__device__ __forceinline__ uint32_t widen_fp8(uint16_t pair) {
+  static_assert(is_fp8(from) && is_float16(to));
+  uint32_t halves;
+  if constexpr (from == DType::e4m3) {
+    asm("cvt.rn.f16x2.e4m3x2 %0, %1;" : "=r"(halves) : "h"(pair));
+  } else {
+    asm("cvt.rn.f16x2.e5m2x2 %0, %1;" : "=r"(halves) : "h"(pair));
+  }
+  if constexpr (to == DType::f16) return halves;
+  float low, high;
+  unpack2<DType::f16>(halves, low, high);
+  return pack2<DType::bf16>(low, high);
+}
+
 __device__ __forceinline__ float exp2_approx(float x) {
   float y;
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));

@@ -35,6 +35,10 @@ std::vector<GateRow> attention_rows() {
   f16.dtype_q = f16.dtype_kv = DType::f16;
   AttentionConfig rope = decode;
   rope.rope = {.mode = RopeMode::neox, .theta = 5e5f, .scale = 8, .llama31 = true};
+  AttentionConfig bytes = decode;
+  bytes.dtype_kv = DType::e4m3;
+  AttentionConfig rotated_bytes = rope;
+  rotated_bytes.dtype_kv = DType::e5m2;
   AttentionConfig custom = config_of(32, 8, 128, 4);
   custom.mask = MaskMode::custom;
   AttentionConfig tree = config_of(32, 8, 128, 16);
@@ -52,6 +56,8 @@ std::vector<GateRow> attention_rows() {
       {"decode_d256", config_of(16, 8, 256, 1)},
       {"decode_f16", f16},
       {"decode_rope", rope},
+      {"decode_e4m3", bytes},
+      {"decode_e5m2_rope", rotated_bytes},
       {"decode_invariant", invariant},
       {"verify_custom", custom},
       {"verify_tree", tree},

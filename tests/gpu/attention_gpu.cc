@@ -41,7 +41,14 @@ const std::string& no_gpu_reason() { return the_backend().reason; }
 
 std::string unsupported_on_cuda(const cases::AttentionCase& c) {
   if (c.q == DType::f32) return "q is f32";
-  if (c.kv != c.q) return "KV has another dtype than q";
+  if (!is_fp8(c.kv) && c.kv != c.q) return "KV has another dtype than q";
+  if (is_fp8(c.kv) && (c.head_dim % 16 != 0 || c.head_dim_vo % 16 != 0)) {
+    return "rows of bytes that are not whole vectors";
+  }
+  const int turned = c.rope.dim == 0 ? c.head_dim : c.rope.dim;
+  if (is_fp8(c.kv) && c.rope.mode == RopeMode::neox && turned % 32 != 0) {
+    return "keys of bytes whose pairs do not meet in a lane";
+  }
   if (std::max(c.head_dim, c.head_dim_vo) > 256) return "a head dimension above 256";
   return "";
 }

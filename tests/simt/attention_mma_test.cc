@@ -52,9 +52,22 @@ constexpr AttentionMmaSpec with_splits(AttentionMmaSpec s) {
   return s;
 }
 
+constexpr AttentionMmaSpec with_dtypes(AttentionMmaSpec s, DType q, DType kv) {
+  s.dtype_q = s.dtype_o = q;
+  s.dtype_kv = kv;
+  return s;
+}
+
+// Whatever the ring's length.
+bool same(AttentionMmaSpec wanted, const AttentionMmaSpec& spec) {
+  wanted.num_stages = spec.num_stages;
+  wanted.ctas_per_sm = spec.ctas_per_sm;
+  return wanted == spec;
+}
+
 template <AttentionMmaSpec spec>
 bool run_if(const AttentionMmaSpec& wanted, const AttentionMmaParams& p, int num_ctas) {
-  if (!(wanted == spec)) return false;
+  if (!same(wanted, spec)) return false;
   for (int cta = 0; cta < num_ctas; ++cta) {
     simt::run_cta(cta, num_ctas, 32 * spec.num_warps, AttentionMmaSmem::of(spec).bytes,
                   [&] { attention_mma<spec>(p); });
@@ -64,7 +77,7 @@ bool run_if(const AttentionMmaSpec& wanted, const AttentionMmaParams& p, int num
 
 template <AttentionMmaSpec... specs>
 struct Specs {
-  static bool has(const AttentionMmaSpec& wanted) { return ((wanted == specs) || ...); }
+  static bool has(const AttentionMmaSpec& wanted) { return (same(wanted, specs) || ...); }
   static bool run(const AttentionMmaSpec& wanted, const AttentionMmaParams& p, int num_ctas) {
     return (run_if<specs>(wanted, p, num_ctas) || ...);
   }
@@ -72,7 +85,13 @@ struct Specs {
 
 using Instantiated = Specs<
     spec_of(64, 16, 4, 3), spec_of(64, 32, 4, 2), spec_of(64, 64, 4, 2), spec_of(128, 16, 3, 2),
-    spec_of(80, 16, 4, 2), with_mask(spec_of(64, 16, 4, 3), MaskMode::none),
+    spec_of(80, 16, 4, 2), with_dtypes(spec_of(80, 32, 3, 2), DType::f16, DType::f16),
+    with_dtypes(spec_of(80, 32, 3, 2), DType::f16, DType::e4m3),
+    with_dtypes(spec_of(80, 32, 3, 2), DType::bf16, DType::e4m3),
+    with_dtypes(spec_of(80, 32, 2, 2), DType::bf16, DType::e5m2),
+    with_dtypes(spec_of(64, 16, 3, 3), DType::bf16, DType::e4m3),
+    with_rope(with_dtypes(spec_of(64, 16, 3, 3), DType::bf16, DType::e4m3), RopeMode::neox, 64),
+    with_mask(spec_of(64, 16, 4, 3), MaskMode::none),
     with_mask(spec_of(64, 32, 4, 2), MaskMode::custom),
     with_mask(spec_of(64, 32, 4, 2), MaskMode::tree),
     with_rope(spec_of(64, 16, 4, 3), RopeMode::neox, 64),
@@ -87,6 +106,17 @@ std::vector<AttentionCase> all_cases() {
                             cases::mask_cases(), cases::value_cases(), cases::rope_cases(),
                             cases::dtype_cases(), cases::ragged_cases(), cases::schedule_cases()}) {
     all.insert(all.end(), table.begin(), table.end());
+  }
+  // One-byte keys under decode, and turned.
+  for (const RopeMode mode : {RopeMode::none, RopeMode::neox}) {
+    AttentionCase c;
+    c.name = "one_byte_keys";
+    c.kv = DType::e4m3;
+    c.rope.mode = mode;
+    c.k_scale = 0.5f;
+    c.head_scales = true;
+    c.requests = {{1, 300}, {2, 77}, {1, 1}, {1, 0}, {3, 515}};
+    all.push_back(c);
   }
   return all;
 }

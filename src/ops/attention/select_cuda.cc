@@ -19,11 +19,27 @@ constexpr int kReservedSmem = 1024;  // the driver keeps 1 KB a CTA
   fail(ErrorKind::unsupported, field, expected + " on CUDA", got);
 }
 
+// Rows of bytes are copied 16 at a time, and keys turn after they have been widened.
+void check_one_byte_keys(const AttentionConfig& c, const Target& t) {
+  const std::string keys = std::string(" with ") + name_of(c.dtype_kv) + " keys";
+  if (t.arch < 89) unsupported("target.arch", "89 or later" + keys, std::to_string(t.arch));
+  for (const auto& [field, dim] :
+       {std::pair{"head_dim_qk", c.head_dim_qk}, std::pair{"head_dim_vo", c.head_dim_vo}}) {
+    if (dim % 16 != 0) unsupported(field, "a multiple of 16" + keys, std::to_string(dim));
+  }
+  if (c.rope.mode == RopeMode::neox && c.rope.dim % 32 != 0) {
+    unsupported("rope.dim", "a multiple of 32" + keys, std::to_string(c.rope.dim));
+  }
+}
+
 void check_supported(const AttentionConfig& c, const Target& t) {
   if (t.arch < 80) unsupported("target.arch", "80 or later", std::to_string(t.arch));
   if (!is_float16(c.dtype_q)) unsupported("dtype_q", "f16 or bf16", name_of(c.dtype_q));
-  if (c.dtype_kv != c.dtype_q) {
-    unsupported("dtype_kv", std::string("dtype_q = ") + name_of(c.dtype_q), name_of(c.dtype_kv));
+  if (is_fp8(c.dtype_kv)) {
+    check_one_byte_keys(c, t);
+  } else if (c.dtype_kv != c.dtype_q) {
+    unsupported("dtype_kv", std::string("dtype_q = ") + name_of(c.dtype_q) + ", e4m3 or e5m2",
+                name_of(c.dtype_kv));
   }
   for (const auto& [field, dim] :
        {std::pair{"head_dim_qk", c.head_dim_qk}, std::pair{"head_dim_vo", c.head_dim_vo}}) {

