@@ -45,19 +45,21 @@ std::vector<int32_t> shuffled_pages(const Case& c) {
 /// The tensors of a case, in as many copies as it takes to pass the L2.
 struct Tensors {
   int sets;
-  int64_t kv_stride, q_stride;  // elements from copy to copy
+  int64_t kv_stride, q_stride;  // 16-bit words from copy to copy
   Array<uint16_t> k, v, q, o;
 
   Tensors(const CudaDevice& device, const Case& c, int64_t pages)
       : sets(static_cast<int>(
             std::clamp<int64_t>(ceil_div(kRotateBytes, c.kv_bytes()), 2, kMostSets))),
-        kv_stride(pages * c.config.page_size * c.config.num_kv_heads * c.config.head_dim_qk),
+        kv_stride(pages * c.config.page_size * c.config.num_kv_heads * c.config.head_dim_qk *
+                  size_of(c.config.dtype_kv) / 2),
         q_stride(int64_t{c.config.max_nnz_qo} * c.config.num_qo_heads * c.config.head_dim_qk),
         k(device, static_cast<size_t>(sets * kv_stride)),
         v(device, static_cast<size_t>(sets * kv_stride)),
         q(device, static_cast<size_t>(sets * q_stride)),
         o(device, static_cast<size_t>(sets * q_stride)) {
-    for (Array<uint16_t>* array : {&k, &v, &q}) fill_random_bf16(*array);
+    for (Array<uint16_t>* array : {&k, &v}) fill_random(*array, c.config.dtype_kv);
+    fill_random(q, c.config.dtype_q);
   }
 };
 
@@ -140,7 +142,6 @@ int run(const Options& options) {
   const CudaBackend backend;
   std::printf("{\"device\": \"%s\"}\n", backend.device_name().c_str());
   for (const Case& c : read_cases(options.targets, options.filter)) {
-    if (c.config.dtype_kv != c.config.dtype_q) continue;  // no such kernel yet
     const CudaDevice& device = backend.state().device;
     const std::vector<int32_t> ids = shuffled_pages(c);
     const Array<int32_t> pages(device, ids);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <vector>
 
+#include "kernels/core/dtype.h"
 #include "src/cuda/backend.h"
 
 namespace weft::bench {
@@ -37,8 +38,9 @@ class Array {
   size_t count_;
 };
 
-/// Standard normal numbers as bf16, again and again the same 16 M of them.
-void fill_random_bf16(Array<uint16_t>& array);
+/// Random numbers, again and again the same 16 M words of them: of bf16 standard normal ones, of
+/// e4m3 and e5m2 bytes of magnitude below 2.
+void fill_random(Array<uint16_t>& array, DType dtype);
 
 /// What `body` enqueues on the stream it is given, captured once.
 class Graph {

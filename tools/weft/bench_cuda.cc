@@ -58,7 +58,7 @@ class Bench {
         o_(device(), static_cast<size_t>(sets_ * q_elements())),
         attention_(c.config, backend),
         plan_(attention_.create_plan()) {
-    for (Array<uint16_t>* array : {&k_, &v_, &q_}) bench::fill_random_bf16(*array);
+    for (Array<uint16_t>* array : {&k_, &v_, &q_}) bench::fill_random(*array, DType::bf16);
   }
 
   CudaBenchResult measure();

@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# torch's cuDNN attention beside attention_gpu_bench: the decode rows of bench/targets.jsonl whose
+# requests are equally long, over contiguous KV, captured in a CUDA graph over inputs that rotate
+# past the L2. A peer to look at, not a part of the build: without torch or a GPU it says so and
+# ends well. Run: bench/gpu/peer_torch.py bench/targets.jsonl [--filter TEXT]
+import argparse
+import json
+import statistics
+import sys
+
+ROTATE_BYTES = 400 << 20  # several times the L2
+ROUNDS = 15
+
+
+def make_inputs(torch, row):
+    heads, kv_heads, dim = row["num_qo_heads"], row["num_kv_heads"], row["head_dim"]
+    batch, kv_len = row["batch"], row["kv_len"]
+    bytes_of_kv = 4 * batch * kv_len * kv_heads * dim
+    sets = min(96, max(2, -(-ROTATE_BYTES // bytes_of_kv)))
+
+    def tensor(num_heads, length):
+        return torch.randn(batch, num_heads, length, dim, device="cuda", dtype=torch.bfloat16)
+
+    return [(tensor(heads, row["qo_len"]), tensor(kv_heads, kv_len), tensor(kv_heads, kv_len))
+            for _ in range(sets)]
+
+
+def measure(torch, row):
+    """Microseconds of one call: the median of replays of a graph of one call a set."""
+    inputs = make_inputs(torch, row)
+    gqa = row["num_qo_heads"] != row["num_kv_heads"]
+
+    def calls():
+        for q, k, v in inputs:
+            torch.nn.functional.scaled_dot_product_attention(q, k, v, enable_gqa=gqa)
+
+    calls()
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        calls()
+    times = []
+    for _ in range(ROUNDS + 2):
+        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        begin.record()
+        graph.replay()
+        end.record()
+        torch.cuda.synchronize()
+        times.append(begin.elapsed_time(end) * 1e3 / len(inputs))
+    return statistics.median(times[2:])
+
+
+def comparable(row, text):
+    return (row["id"].startswith("decode/") and text in row["id"]
+            and isinstance(row["kv_len"], int) and row["kv_dtype"] == "bf16"
+            and "rope" not in row and row["page_size"] != 1)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="torch's cuDNN attention on decode rows")
+    parser.add_argument("targets")
+    parser.add_argument("--filter", default="")
+    options = parser.parse_args()
+    try:
+        import torch
+        from torch.nn.attention import SDPBackend, sdpa_kernel
+    except ImportError:
+        print("peer_torch: skipped, torch is not installed", file=sys.stderr)
+        return 0
+    if not torch.cuda.is_available():
+        print("peer_torch: skipped, torch sees no GPU", file=sys.stderr)
+        return 0
+    with open(options.targets, encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file if line.strip()]
+    for row in rows:
+        if not comparable(row, options.filter):
+            continue
+        with torch.no_grad(), sdpa_kernel(SDPBackend.CUDNN_ATTENTION):
+            us = measure(torch, row)
+        print(json.dumps({"id": row["id"], "peer": f"torch {torch.__version__} cuDNN, contiguous",
+                          "us": round(us, 1)}), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
