@@ -84,7 +84,7 @@ struct AttentionArgs {
   TensorView lse;  // out, optional: f32 [nnz_qo, num_qo_heads], natural log, sinks included
 
   std::optional<float> sm_scale;  // default head_dim_qk^-1/2
-  float logits_soft_cap = 0.0f;   // c > 0: c * tanh(s / c); 0 = off
+  float logits_soft_cap = 0.0f;   // c >= 1e-37: c * tanh(s / c); 0 = off
   int window_left = -1;           // w >= 0: keys j < i + kv_len - qo_len - w are masked; -1 = off
   float k_scale = 1.0f;           // multiplies k (per-tensor FP8 scale)
   float v_scale = 1.0f;           // multiplies v

@@ -15,7 +15,8 @@ struct ParallelFor {
 };
 
 /// Default: CUDA's default stream, or weft's own thread pool. A run on the CPU is complete when the
-/// call returns; a run on CUDA is enqueued on `stream`.
+/// call returns; a run on CUDA is enqueued on `stream`. What a device has no use for is refused:
+/// Error(invalid_argument).
 struct Executor {
   void* stream = nullptr;                     // cudaStream_t / CUstream
   const ParallelFor* parallel_for = nullptr;  // CPU only; null = weft's pool

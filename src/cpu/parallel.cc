@@ -108,6 +108,9 @@ void ThreadPool::run(int n, void (*body)(void* arg, int i), void* arg) {
 }
 
 void check_executor(const Executor& executor) {
+  if (executor.stream != nullptr) {
+    fail(ErrorKind::invalid_argument, "executor.stream", "nothing on the CPU", "a stream");
+  }
   if (executor.parallel_for == nullptr) return;
   if (executor.parallel_for->run == nullptr) {
     fail(ErrorKind::invalid_argument, "executor.parallel_for.run", "a function", "null");

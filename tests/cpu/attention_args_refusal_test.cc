@@ -173,6 +173,7 @@ TEST(AttentionRefusesArgs, WrongValues) {
       {"v_scale", [](A& a) { a.v_scale = kInfinity; }},
       {"v_scale", [](A& a) { a.v_scale = kNan; }},
       {"logits_soft_cap", [](A& a) { a.logits_soft_cap = -1; }},
+      {"logits_soft_cap", [](A& a) { a.logits_soft_cap = 1e-40f; }},
       {"logits_soft_cap", [](A& a) { a.logits_soft_cap = kNan; }},
       {"logits_soft_cap", [](A& a) { a.logits_soft_cap = kInfinity; }},
       {"window_left", [](A& a) { a.window_left = -2; }},

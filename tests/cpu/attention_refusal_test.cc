@@ -321,7 +321,7 @@ TEST(AttentionRefuses, PlansOfOthers) {
 TEST(AttentionRefuses, WrongExecutors) {
   Call call;
   ParallelFor parallel_for;
-  const Executor executor{nullptr, &parallel_for};
+  Executor executor{nullptr, &parallel_for};
   const auto refusal = [&](const char* argument) {
     call.data.poison_outputs();
     return check_refusal(
@@ -333,6 +333,11 @@ TEST(AttentionRefuses, WrongExecutors) {
   parallel_for.run = [](void*, int, void (*)(void*, int), void*) {};
   parallel_for.num_threads = 0;
   EXPECT_EQ(refusal("executor.parallel_for.num_threads"), "");
+  executor = {&call, nullptr};
+  EXPECT_EQ(refusal("executor.stream"), "");
+  EXPECT_EQ(check_refusal([&] { call.runner.plan(call.batch, executor); },
+                          ErrorKind::invalid_argument, "executor.stream", "", {}),
+            "");
 }
 
 TEST(AttentionRefuses, NothingOfALegalBatch) {

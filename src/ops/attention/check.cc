@@ -137,8 +137,10 @@ void check_scalars(const AttentionArgs& args) {
   check_finite("k_scale", args.k_scale);
   check_finite("v_scale", args.v_scale);
   check_finite("logits_soft_cap", args.logits_soft_cap);
-  if (args.logits_soft_cap < 0.0f) {
-    fail(ErrorKind::invalid_argument, "logits_soft_cap", "0 (off) or a positive number",
+  // Below, its reciprocal is no number.
+  if (args.logits_soft_cap < 0.0f ||
+      (args.logits_soft_cap > 0.0f && args.logits_soft_cap < 1e-37f)) {
+    fail(ErrorKind::invalid_argument, "logits_soft_cap", "0 (off) or at least 1e-37",
          std::to_string(args.logits_soft_cap));
   }
   check_range("window_left", args.window_left, -1, INT32_MAX);

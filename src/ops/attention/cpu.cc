@@ -62,7 +62,9 @@ class AttentionCpu final : public AttentionBackend {
                                  [align](char* memory) { ::operator delete(memory, align); });
   }
 
-  void plan(const AttentionBatch& batch, AttentionPlanImpl& plan, const Executor&) const override {
+  void plan(const AttentionBatch& batch, AttentionPlanImpl& plan,
+            const Executor& executor) const override {
+    check_executor(executor);
     const CheckedBatch checked = check_attention_batch(plan.config, batch);
     check_attention_cost(checked, plan);
     check_attention_apart(batch, plan);
