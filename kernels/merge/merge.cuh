@@ -6,21 +6,18 @@
 
 #include "kernels/merge/params.h"
 #include "kernels/merge/smem.h"
+#include "kernels/ptx/convert.cuh"
 #include "kernels/ptx/griddep.cuh"
 #include "kernels/tile/elements.cuh"
 
 namespace weft {
 namespace merge_kernel {
 
-// One instruction each, good to 2^-22: as much as a weight of f32 lse is worth.
+// One instruction, good to 2^-22: as much as a weight of f32 lse is worth. Keeps subnormal weights,
+// which exp2_approx drops.
 __device__ __forceinline__ float exp2_of(float x) {
   float y;
   asm("ex2.approx.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
-__device__ __forceinline__ float log2_of(float x) {
-  float y;
-  asm("lg2.approx.f32 %0, %1;" : "=f"(y) : "f"(x));
   return y;
 }
 
@@ -65,7 +62,7 @@ __device__ __forceinline__ Totals totals(const States& states, int32_t lane, flo
   }
 #pragma unroll
   for (int i = lanes / 2; i > 0; i /= 2) sum += __shfl_xor_sync(~0u, sum, i);
-  const float merged = top + log2_of(sum) * from_base2;
+  const float merged = top + log2_approx(sum) * from_base2;
   return {top, __frcp_rn(sum), sum == 0.0f ? -infinity() : merged};
 }
 

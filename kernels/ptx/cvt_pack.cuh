@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two f32 to two neighbours of a narrower type in one word, and back (PTX ISA, cvt). To nearest,
-// ties to even; FP8 saturates, infinities too, and keeps NaN. FP8 before sm_89 is done in integers.
+// Two f32 to two neighbours of a narrower type in one word (PTX ISA, cvt). To nearest, ties to
+// even; FP8 saturates, infinities too, and keeps NaN. FP8 before sm_89 is done in integers.
 #pragma once
 
-#include "kernels/core/dtype.h"
+#include "kernels/ptx/convert.cuh"
 
 namespace weft {
 
@@ -33,11 +33,8 @@ __device__ __forceinline__ uint32_t fp8_in_integers(float x) {
 template <DType type>
 __device__ __forceinline__ uint32_t pack_pair(float low, float high) {
   static_assert(is_float16(type) || is_fp8(type));
-  uint32_t pair = 0;
-  if constexpr (type == DType::bf16) {
-    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
-  } else if constexpr (type == DType::f16) {
-    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+  if constexpr (is_float16(type)) {
+    return pack2<type>(low, high);
   } else {
 #if __CUDA_ARCH__ >= 890
     uint16_t half;
@@ -46,30 +43,10 @@ __device__ __forceinline__ uint32_t pack_pair(float low, float high) {
     } else {
       asm("cvt.rn.satfinite.e5m2x2.f32 %0, %1, %2;" : "=h"(half) : "f"(high), "f"(low));
     }
-    pair = half;
+    return half;
 #else
-    pair = fp8_in_integers<type>(low) | fp8_in_integers<type>(high) << 8;
+    return fp8_in_integers<type>(low) | fp8_in_integers<type>(high) << 8;
 #endif
-  }
-  return pair;
-}
-
-/// The two 16-bit numbers of a word.
-template <DType type>
-__device__ __forceinline__ void unpack_pair(uint32_t pair, float& low, float& high) {
-  static_assert(is_float16(type));
-  if constexpr (type == DType::bf16) {
-    low = __uint_as_float(pair << 16);
-    high = __uint_as_float(pair & 0xffff0000u);
-  } else {
-    asm("{\n"
-        ".reg .b16 lo, hi;\n"
-        "mov.b32 {lo, hi}, %2;\n"
-        "cvt.f32.f16 %0, lo;\n"
-        "cvt.f32.f16 %1, hi;\n"
-        "}"
-        : "=f"(low), "=f"(high)
-        : "r"(pair));
   }
 }
 

@@ -66,10 +66,10 @@ __device__ __forceinline__ void to_f32(const RawOf<type, n>& raw, float (&x)[n])
     for (int i = 0; i < n; ++i) x[i] = __uint_as_float(raw.word[i]);
   } else if constexpr (n == 1) {
     float none;
-    unpack_pair<type>(raw.word[0], x[0], none);
+    unpack2<type>(raw.word[0], x[0], none);
   } else {
 #pragma unroll
-    for (int i = 0; i < n / 2; ++i) unpack_pair<type>(raw.word[i], x[2 * i], x[2 * i + 1]);
+    for (int i = 0; i < n / 2; ++i) unpack2<type>(raw.word[i], x[2 * i], x[2 * i + 1]);
   }
 }
 
