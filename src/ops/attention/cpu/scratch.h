@@ -22,7 +22,7 @@ struct Scratch {
   float* d;        // [rows, kWidth], lanes to be added up
   RowSums* total;  // [rows]
   // Lives for a block.
-  BlockRows* rows;    // [2]: of this block and of the next
+  BlockRows* rows;    // [4]: of this block, of the next, of one head, of what it asks for
   uint32_t* k_stage;  // [kBlockKeys, ldq]: rows that had to be converted or rotated
   uint32_t* v_stage;  // [kBlockKeys, ldv]
   uint32_t* k;        // packed [ldq, kBlockKeys]
@@ -38,6 +38,18 @@ struct Scratch {
   int ldv;  // words
   int ldo;  // floats
   size_t bytes;
+
+  /// The same memory, with the rows of an item from `row` on.
+  Scratch from_row(int row) const {
+    Scratch s = *this;
+    s.q += int64_t{row} * ldq;
+    s.o += int64_t{row} * ldo;
+    s.total_o += int64_t{row} * ldo;
+    s.m += row;
+    s.d += int64_t{row} * kWidth;
+    s.total += row;
+    return s;
+  }
 };
 
 // Hands out 64-byte aligned pieces; with no base it only counts.
@@ -78,7 +90,7 @@ Scratch carve_scratch(const AttentionSpec& spec, void* base) {
   c.take(s.m, rows);
   c.take(s.d, int64_t{rows} * kWidth);
   c.take(s.total, rows);
-  c.take(s.rows, 2);
+  c.take(s.rows, 4);
   c.take(s.k_stage, stage ? kBlockKeys * s.ldq : 0);
   c.take(s.v_stage, stage ? kBlockKeys * s.ldv : 0);
   c.take(s.k, kBlockKeys * s.ldq);
