@@ -65,7 +65,9 @@ class TileRun {
   void stage_rows(const Step& step, BlockRows& rows, Ahead& ahead);
   void run_few(const Step& step, const BlockRows& rows);
   void run_many(const Step& step, const BlockRows& rows, Ahead& ahead);
-  void pack_block(const BlockRows& rows, Ahead& ahead, int lines);
+  void pack_queries();
+  void pack_keys(const BlockRows& rows, Ahead& ahead, int lines);
+  void pack_values(const BlockRows& rows, Ahead& ahead, int lines);
   void find_wanted(const Step& step, int row_begin, int rows);
   void softmax_rows(const Step& step, int row_begin, int rows, Ahead* ahead, int lines);
   void ask_row(int row) const;
@@ -83,6 +85,7 @@ class TileRun {
   const bool has_next_;
   const Tile next_;  // whose turn it will be
   const bool few_;
+  const bool packs_queries_;
   const bool stages_keys_, stages_values_;
   const DType k_dtype_, v_dtype_;  // of rows as the products read them
   LogitMap map_;
@@ -98,6 +101,7 @@ TileRun<M>::TileRun(const AttentionSpec& spec, const AttentionParams& params,
       has_next_(next != nullptr && head < next->num_heads),
       next_(has_next_ ? next->tile_of(head) : tile_),
       few_(tile_.rows <= M::kFewRows),
+      packs_queries_(!few_ && tile_.rows <= M::kPackedQueries && spec.head_dim_qk % kPair == 0),
       stages_keys_(rotates() || M::stages(spec.dtype_kv, true, few_)),
       stages_values_(M::stages(spec.dtype_kv, false, few_)),
       k_dtype_(stages_keys_ ? M::kNative : spec.dtype_kv),
@@ -118,6 +122,19 @@ void TileRun<M>::load_row(uint32_t* to, const void* from, DType dtype, int64_t p
   M::from_f32(to, scratch_.row, n);
 }
 
+// Sixteen rows of q, transposed; those that do not exist are zeros.
+template <class M>
+void TileRun<M>::pack_queries() {
+  const char* rows[kWidth];
+  for (int r = 0; r < kWidth; ++r) {
+    const uint32_t* q = scratch_.q + int64_t{r} * scratch_.ldq;
+    rows[r] = r < tile_.rows ? reinterpret_cast<const char*>(q) : scratch_.zeros;
+  }
+  for (int w = 0; w < scratch_.ldq; w += kWidth) {
+    transpose_words(rows, int64_t{w} * 4, kWidth, scratch_.queries + w * kWidth, kWidth);
+  }
+}
+
 template <class M>
 void TileRun<M>::load_queries(const BlockRows& rows, int count) {
   Ahead ahead = ahead_of(rows, count);
@@ -132,6 +149,9 @@ void TileRun<M>::load_queries(const BlockRows& rows, int count) {
       float* row = reinterpret_cast<float*>(to);
       pair_row(row, row, scratch_.ldq);
     }
+  }
+  if constexpr (M::kPackedQueries > 0) {
+    if (packs_queries_) pack_queries();
   }
 }
 
@@ -235,9 +255,9 @@ void TileRun<M>::run_few(const Step& step, const BlockRows& rows) {
   M::with_dtype(v_dtype_, [&](auto dtype) { add_rows<M, dtype.value>(sums, tile_.rows, values); });
 }
 
-// Packs keys and values, and asks for `lines` of the next block's lines after each small step.
+// Packs keys, and asks for `lines` of the next block's lines after each small step.
 template <class M>
-void TileRun<M>::pack_block(const BlockRows& rows, Ahead& ahead, int lines) {
+void TileRun<M>::pack_keys(const BlockRows& rows, Ahead& ahead, int lines) {
   const int dk = spec_.head_dim_qk;
   for (int key = 0; key < kBlockKeys; key += kWidth) {
     for (int d = 0; d < dk; d += kPair) {
@@ -245,6 +265,10 @@ void TileRun<M>::pack_block(const BlockRows& rows, Ahead& ahead, int lines) {
       ahead.ask(lines);
     }
   }
+}
+
+template <class M>
+void TileRun<M>::pack_values(const BlockRows& rows, Ahead& ahead, int lines) {
   for (int key = 0; key < kBlockKeys; key += 2) {
     M::pack_values(scratch_.v, scratch_.ldo, rows.v, key, v_dtype_, spec_.head_dim_vo);
     ahead.ask(lines);
@@ -274,13 +298,24 @@ void TileRun<M>::run_many(const Step& step, const BlockRows& rows, Ahead& ahead)
   const int num_rows = view.row_end - view.row_begin;
   const bool while_packing = num_rows < kBlockKeys;
   const int steps = kBlockKeys / kWidth * ceil_div(spec_.head_dim_qk, kPair) + kBlockKeys / 2;
-  pack_block(rows, ahead, while_packing ? ceil_div(ahead.lines(), steps) : 0);
+  const int step_lines = while_packing ? ceil_div(ahead.lines(), steps) : 0;
+  if (!packs_queries_) pack_keys(rows, ahead, step_lines);
+  if (!packs_queries_) pack_values(rows, ahead, step_lines);
   const int lines = while_packing ? 0 : ceil_div(ahead.lines(), num_rows);
   const int columns = round_up(spec_.head_dim_vo, M::kColumnPad);
   for (int r = view.row_begin; r < view.row_end; r += M::kChunkRows) {
     const int n = min_of(view.row_end - r, M::kChunkRows);
     if (view.partial) find_wanted(step, r, n);
-    M::multiply(dots_of(r, view.partial), n, kBlockKeys, PackedWords{scratch_.k, kBlockKeys});
+    if constexpr (M::kPackedQueries > 0) {
+      if (packs_queries_) {
+        M::dot_keys(scratch_.queries + r, spec_.head_dim_qk / M::kPerWord, rows.k, step.count, n,
+                    scratch_.s, [&] { ahead.ask(step_lines); });
+        pack_values(rows, ahead, step_lines);
+      }
+    }
+    if (!packs_queries_) {
+      M::multiply(dots_of(r, view.partial), n, kBlockKeys, PackedWords{scratch_.k, kBlockKeys});
+    }
     softmax_rows(step, r, n, &ahead, lines);
     M::multiply(sums_of(r, view.partial, step.o_live), n, columns,
                 PackedWords{scratch_.v, scratch_.ldo});

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "src/cpu/pairs.h"
+#include "src/ops/attention/cpu/abreast.h"
 #include "src/ops/attention/cpu/kv_rows.h"
 #include "src/ops/attention/cpu/state.h"
 
@@ -15,12 +16,13 @@ struct Scratch {
   char* zeros;      // a row of the cache
   uint64_t* turns;  // rotary frequencies, see rope_turns
   // Lives for an item.
-  uint32_t* q;     // [rows, ldq] words
-  float* o;        // [rows, ldo]
-  float* total_o;  // [rows, ldo]: states folded so far; split_blocks > 0 only
-  float* m;        // [rows]
-  float* d;        // [rows, kWidth], lanes to be added up
-  RowSums* total;  // [rows]
+  uint32_t* q;        // [rows, ldq] words
+  uint32_t* queries;  // [heads, ldq, M::kPackedQueries]: q transposed
+  float* o;           // [rows, ldo]
+  float* total_o;     // [rows, ldo]: states folded so far; split_blocks > 0 only
+  float* m;           // [rows]
+  float* d;           // [rows, kWidth], lanes to be added up
+  RowSums* total;     // [rows]
   // Lives for a block.
   BlockRows* rows;    // [4]: of this block, of the next, of one head, of what it asks for
   uint32_t* k_stage;  // [kBlockKeys, ldq]: rows that had to be converted or rotated
@@ -34,14 +36,17 @@ struct Scratch {
   float* row;         // one row, wide enough for q, k and o
   float* cos_sin;     // [2, head_dim_qk / 2 padded]
 
-  int ldq;  // words
-  int ldv;  // words
-  int ldo;  // floats
+  int ldq;           // words
+  int ldv;           // words
+  int ldo;           // floats
+  int queries_size;  // words of a head
   size_t bytes;
 
-  /// The same memory, with the rows of an item from `row` on.
-  Scratch from_row(int row) const {
+  /// The same memory, with the rows of an item that belong to head `head` of those side by side.
+  Scratch of_head(int head, int rows_a_head) const {
+    const int row = head * rows_a_head;
     Scratch s = *this;
+    s.queries += head * int64_t{queries_size};
     s.q += int64_t{row} * ldq;
     s.o += int64_t{row} * ldo;
     s.total_o += int64_t{row} * ldo;
@@ -85,6 +90,9 @@ Scratch carve_scratch(const AttentionSpec& spec, void* base) {
   c.take(s.zeros, int64_t{widest} * 4);
   c.take(s.turns, rope ? widest / 2 : 0);
   c.take(s.q, int64_t{rows} * s.ldq);
+  s.queries_size = s.ldq * M::kPackedQueries;
+  // Rows may begin past the first query: the last row of words then ends behind the array.
+  c.take(s.queries, kMostHeads * int64_t{s.queries_size} + M::kPackedQueries);
   c.take(s.o, int64_t{rows} * s.ldo);
   c.take(s.total_o, splits ? int64_t{rows} * s.ldo : 0);
   c.take(s.m, rows);

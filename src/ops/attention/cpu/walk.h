@@ -26,7 +26,7 @@ class TileWalk {
 
   int num_heads() const { return rows_.num_heads; }
   TileRun<M> head(int h) const {
-    return TileRun<M>(spec_, params_, scratch_.from_row(h * rows_.tile.rows), rows_, h, next_);
+    return TileRun<M>(spec_, params_, scratch_.of_head(h, rows_.tile.rows), rows_, h, next_);
   }
   /// Loads the queries of all heads and asks for their first block.
   void load_queries() const;
