@@ -69,16 +69,10 @@ class TileRun {
   void pack_keys(const BlockRows& rows, Ahead& ahead, int lines);
   void pack_values(const BlockRows& rows, Ahead& ahead, int lines);
   void find_wanted(const Step& step, int row_begin, int rows);
-  void run_stepwise(const Step& step, int row_begin, int chunks, Ahead& ahead, int lines);
-  template <class Beside>
-  void softmax_rows(const Step& step, int row_begin, int rows, int buffer, Beside beside);
+  void softmax_rows(const Step& step, int row_begin, int rows, Ahead* ahead, int lines);
   void ask_row(int row) const;
-  float* dots(int buffer) const { return scratch_.s + buffer * M::kChunkRows * kBlockKeys; }
-  uint32_t* weights(int buffer) const {
-    return scratch_.p + buffer * M::kChunkRows * (kBlockKeys / M::kPerWord);
-  }
-  Operands dots_of(int row, bool partial, int buffer) const;
-  Operands sums_of(int row, bool partial, int buffer, bool o_live) const;
+  Operands dots_of(int row, bool partial) const;
+  Operands sums_of(int row, bool partial, bool o_live) const;
   Ahead ahead_of(const BlockRows& rows, int count) const {
     const int size = size_of(spec_.dtype_kv);
     return Ahead(rows, count, spec_.head_dim_qk * size, spec_.head_dim_vo * size);
@@ -200,16 +194,14 @@ void TileRun<M>::stage_rows(const Step& step, BlockRows& rows, Ahead& ahead) {
   }
 }
 
-// `beside` is called after each row.
+// `ahead`: asks for `lines` of the next block's lines a row; null = it asks for none.
 template <class M>
-template <class Beside>
-void TileRun<M>::softmax_rows(const Step& step, int row_begin, int rows, int buffer,
-                              Beside beside) {
+void TileRun<M>::softmax_rows(const Step& step, int row_begin, int rows, Ahead* ahead, int lines) {
   const bool linear = map_.linear();
   const float scale = linear ? map_.scale * kLog2E : 1.0f;
   for (int i = 0; i < rows; ++i) {
     const int r = row_begin + i;
-    float* s = dots(buffer) + i * kBlockKeys;
+    float* s = scratch_.s + i * kBlockKeys;
     if (!linear) {
       const float slope = map_.slopes == nullptr ? 0.0f : map_.slopes[tile_.qo_head(r)];
       const int64_t position = int64_t{tile_.token(r)} + tile_.ahead;
@@ -225,25 +217,25 @@ void TileRun<M>::softmax_rows(const Step& step, int row_begin, int rows, int buf
     } else {
       softmax_masked_row(s, scale, bits, row, x);
     }
-    M::store_weights(weights(buffer) + i * (kBlockKeys / M::kPerWord), x);
-    beside();
+    M::store_weights(scratch_.p + i * (kBlockKeys / M::kPerWord), x);
+    if (ahead != nullptr) ahead->ask(lines);
     if (step.ending) ask_row(r);
   }
 }
 
 template <class M>
-Operands TileRun<M>::dots_of(int row, bool partial, int buffer) const {
-  Operands x{scratch_.q + int64_t{row} * scratch_.ldq, scratch_.ldq, dots(buffer), kBlockKeys,
+Operands TileRun<M>::dots_of(int row, bool partial) const {
+  Operands x{scratch_.q + int64_t{row} * scratch_.ldq, scratch_.ldq, scratch_.s, kBlockKeys,
              spec_.head_dim_qk / M::kPerWord,          false};
   if (partial) x.columns_wanted = scratch_.keys;
   return x;
 }
 
 template <class M>
-Operands TileRun<M>::sums_of(int row, bool partial, int buffer, bool o_live) const {
+Operands TileRun<M>::sums_of(int row, bool partial, bool o_live) const {
   constexpr int kWords = kBlockKeys / M::kPerWord;
-  Operands x{weights(buffer), kWords, scratch_.o + int64_t{row} * scratch_.ldo,
-             scratch_.ldo,    kWords, o_live};
+  Operands x{scratch_.p,   kWords, scratch_.o + int64_t{row} * scratch_.ldo,
+             scratch_.ldo, kWords, o_live};
   if (partial) x.steps_wanted = scratch_.words;
   return x;
 }
@@ -257,8 +249,8 @@ void TileRun<M>::run_few(const Step& step, const BlockRows& rows) {
   M::with_dtype(k_dtype_, [&](auto dtype) {
     dot_rows<M, dtype.value>(scratch_.q, scratch_.ldq, tile_.rows, keys, step.count, scratch_.s);
   });
-  softmax_rows(step, 0, tile_.rows, 0, [] {});
-  Operands sums = sums_of(0, false, 0, step.o_live);
+  softmax_rows(step, 0, tile_.rows, nullptr, 0);
+  Operands sums = sums_of(0, false, step.o_live);
   sums.steps = ceil_div(step.count, M::kPerWord);
   M::with_dtype(v_dtype_, [&](auto dtype) { add_rows<M, dtype.value>(sums, tile_.rows, values); });
 }
@@ -311,13 +303,7 @@ void TileRun<M>::run_many(const Step& step, const BlockRows& rows, Ahead& ahead)
   if (!packs_queries_) pack_values(rows, ahead, step_lines);
   const int lines = while_packing ? 0 : ceil_div(ahead.lines(), num_rows);
   const int columns = round_up(spec_.head_dim_vo, M::kColumnPad);
-  int r = view.row_begin;
-  if constexpr (M::kStepwise) {
-    const int chunks = view.partial || packs_queries_ ? 0 : num_rows / M::kChunkRows;
-    if (chunks > 0) run_stepwise(step, r, chunks, ahead, lines);
-    r += chunks * M::kChunkRows;
-  }
-  for (; r < view.row_end; r += M::kChunkRows) {
+  for (int r = view.row_begin; r < view.row_end; r += M::kChunkRows) {
     const int n = min_of(view.row_end - r, M::kChunkRows);
     if (view.partial) find_wanted(step, r, n);
     if constexpr (M::kPackedQueries > 0) {
@@ -328,40 +314,12 @@ void TileRun<M>::run_many(const Step& step, const BlockRows& rows, Ahead& ahead)
       }
     }
     if (!packs_queries_) {
-      M::multiply(dots_of(r, view.partial, 0), n, kBlockKeys, PackedWords{scratch_.k, kBlockKeys});
+      M::multiply(dots_of(r, view.partial), n, kBlockKeys, PackedWords{scratch_.k, kBlockKeys});
     }
-    softmax_rows(step, r, n, 0, [&] { ahead.ask(lines); });
-    M::multiply(sums_of(r, view.partial, 0, step.o_live), n, columns,
+    softmax_rows(step, r, n, &ahead, lines);
+    M::multiply(sums_of(r, view.partial, step.o_live), n, columns,
                 PackedWords{scratch_.v, scratch_.ldo});
   }
-}
-
-// Whole chunks of which each row sees each key: while the softmax of one goes on, the sums of the
-// chunk before it and the dots of the one after.
-template <class M>
-void TileRun<M>::run_stepwise(const Step& step, int row_begin, int chunks, Ahead& ahead,
-                              int lines) {
-  constexpr int kRows = M::kChunkRows;
-  const int columns = round_up(spec_.head_dim_vo, M::kColumnPad);
-  const PackedWords k{scratch_.k, kBlockKeys}, v{scratch_.v, scratch_.ldo};
-  const auto row_of = [&](int chunk) { return row_begin + chunk * kRows; };
-  M::multiply(dots_of(row_begin, false, 0), kRows, kBlockKeys, k);
-  for (int c = 0; c < chunks; ++c) {
-    const int other = (c + 1) & 1;
-    const Operands sums = sums_of(row_of(max_of(c - 1, 0)), false, other, step.o_live);
-    const Operands next = dots_of(row_of(min_of(c + 1, chunks - 1)), false, other);
-    typename M::Product before(sums, c > 0 ? columns : 0, sums.steps, v);
-    typename M::Product after(next, c + 1 < chunks ? kBlockKeys : 0, next.steps, k);
-    const int steps = before.left() + after.left();
-    int rows = 0, taken = 0;
-    softmax_rows(step, row_of(c), kRows, c & 1, [&] {
-      ahead.ask(lines);
-      for (++rows; taken * kRows < rows * steps; ++taken) {
-        (before.left() > 0 ? before : after).advance();
-      }
-    });
-  }
-  M::multiply(sums_of(row_of(chunks - 1), false, (chunks - 1) & 1, step.o_live), kRows, columns, v);
 }
 
 template <class M>

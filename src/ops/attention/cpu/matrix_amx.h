@@ -15,13 +15,19 @@
 #pragma once
 
 #include "src/ops/attention/cpu/matrix_bf16.h"
-#include "src/ops/attention/cpu/tile_product.h"
 
 namespace weft {
 namespace {
 
+constexpr int kTileRows = 16;
+constexpr int kTileWords = 16;  // of a row: 64 bytes
+
 // What this thread's tiles are configured for.
 static thread_local int configured_rows = 0;
+
+// The compiler is not told which memory tiles are loaded from and stored to: it must not move
+// stores and loads across them.
+inline void memory_fence() { __asm__ volatile("" : : : "memory"); }
 
 /// Gives C and A tiles `rows` rows, unless they have them: it takes about 200 cycles, and a decode
 /// step needs the same number from its first block to its last.
@@ -53,12 +59,6 @@ struct AmxMatrix : Bf16Matrix {
   // One tile of rows at a time: their dots and weights are read back from L1 while the tiles of K
   // and V share it. 1390 GFLOP/s on two cores of a Xeon, 1120 with chunks of 48.
   static constexpr int kChunkRows = 16;
-
-  // Tiles work beside the vector ports: the products of the chunks before and after are taken in
-  // steps between the rows of a chunk's softmax.
-  static constexpr bool kStepwise = true;
-  using Product = TileProduct;
-  static constexpr int kBuffers = 2;  // of dots and weights of a chunk
 
   // From three rows on tiles cost less than vdpbf16ps, which is slower than f32 FMA on the
   // processors that have them.
@@ -103,16 +103,19 @@ struct AmxMatrix : Bf16Matrix {
 
   /// REQUIRES: B has whole tiles of steps, zero where A has none; columns is a multiple of 32.
   static void multiply(const Operands& x, int rows, int columns, const PackedWords& b) {
+    memory_fence();
     for (int row = 0; row < rows; row += kTileRows) {
       const int n = min_of(rows - row, kTileRows), last = row + n - 1;
       configure_tiles(n);
-      Operands part = x;
-      part.a += row * x.lda;
-      part.c += row * x.ldc;
       const int wanted = round_up(min_of(columns, x.columns_of(last, columns)), 2 * kWidth);
-      TileProduct product(part, wanted, x.steps_of(last), b);
-      while (product.left() > 0) product.advance();
+      const int steps = x.steps_of(last);
+      int column = 0;
+      for (; column + 4 * kWidth <= wanted; column += 4 * kWidth) {
+        strip<4>(x, row, column, steps, b);
+      }
+      for (; column < wanted; column += 2 * kWidth) strip<2>(x, row, column, steps, b);
     }
+    memory_fence();
   }
 
  private:
@@ -122,6 +125,43 @@ struct AmxMatrix : Bf16Matrix {
     bool even = true;
     for (int j = 2; j < kTileRows; ++j) even &= rows[j] - rows[j - 1] == stride;
     return even ? stride : 0;
+  }
+
+  // Tile numbers are part of the instructions, hence the four lines where a loop would do.
+  template <int C>
+  [[gnu::always_inline]] static void strip(const Operands& x, int row, int column, int steps,
+                                           const PackedWords& b) {
+    float* c = x.c + row * x.ldc + column;
+    const int64_t c_stride = x.ldc * 4, a_stride = x.lda * 4, b_stride = b.ld * 4;
+    if (x.accumulate) {
+      _tile_loadd(0, c, c_stride);
+      _tile_loadd(1, c + kWidth, c_stride);
+      if constexpr (C == 4) _tile_loadd(2, c + 2 * kWidth, c_stride);
+      if constexpr (C == 4) _tile_loadd(3, c + 3 * kWidth, c_stride);
+    } else {
+      _tile_zero(0);
+      _tile_zero(1);
+      if constexpr (C == 4) _tile_zero(2);
+      if constexpr (C == 4) _tile_zero(3);
+    }
+    for (int k = 0; k < steps; k += kTileWords) {
+      const uint32_t* from = b.words + k * b.ld + column;
+      _tile_loadd(4, x.a + row * x.lda + k, a_stride);
+      _tile_loadd(5, from, b_stride);
+      _tile_dpbf16ps(0, 4, 5);
+      _tile_loadd(6, from + kWidth, b_stride);
+      _tile_dpbf16ps(1, 4, 6);
+      if constexpr (C == 4) {
+        _tile_loadd(5, from + 2 * kWidth, b_stride);
+        _tile_dpbf16ps(2, 4, 5);
+        _tile_loadd(6, from + 3 * kWidth, b_stride);
+        _tile_dpbf16ps(3, 4, 6);
+      }
+    }
+    _tile_stored(0, c, c_stride);
+    _tile_stored(1, c + kWidth, c_stride);
+    if constexpr (C == 4) _tile_stored(2, c + 2 * kWidth, c_stride);
+    if constexpr (C == 4) _tile_stored(3, c + 3 * kWidth, c_stride);
   }
 };
 

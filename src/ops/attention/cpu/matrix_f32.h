@@ -18,8 +18,6 @@ struct F32Matrix {
   // Rows that go through dots, softmax and accumulation together: 48 rows of dots and weights are
   // 18 KB, which stay in L1 between the three.
   static constexpr int kChunkRows = 48;
-  static constexpr bool kStepwise = false;  // products are computed at once
-  static constexpr int kBuffers = 1;        // of dots and weights of a chunk
   static constexpr int kFewRows = 8;        // tiles of so few rows skip the packing
   static constexpr int kPackedQueries = 0;  // tiles of so few rows pack queries instead of keys
 

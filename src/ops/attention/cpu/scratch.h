@@ -29,8 +29,8 @@ struct Scratch {
   uint32_t* v_stage;  // [kBlockKeys, ldv]
   uint32_t* k;        // packed [ldq, kBlockKeys]
   uint32_t* v;        // packed [kBlockKeys / per word, ldo]
-  float* s;           // [M::kBuffers, M::kChunkRows, kBlockKeys]
-  uint32_t* p;        // [M::kBuffers, M::kChunkRows, kBlockKeys / per word]
+  float* s;           // [M::kChunkRows, kBlockKeys]
+  uint32_t* p;        // [M::kChunkRows, kBlockKeys / per word]
   uint8_t* keys;      // [M::kChunkRows]: keys of the block that rows up to this one may see
   uint8_t* words;     // [M::kChunkRows]: the same in words of p
   float* row;         // one row, wide enough for q, k and o
@@ -103,8 +103,8 @@ Scratch carve_scratch(const AttentionSpec& spec, void* base) {
   c.take(s.v_stage, stage ? kBlockKeys * s.ldv : 0);
   c.take(s.k, kBlockKeys * s.ldq);
   c.take(s.v, kBlockWords * s.ldo);
-  c.take(s.s, M::kBuffers * M::kChunkRows * kBlockKeys);
-  c.take(s.p, M::kBuffers * M::kChunkRows * kBlockWords);
+  c.take(s.s, M::kChunkRows * kBlockKeys);
+  c.take(s.p, M::kChunkRows * kBlockWords);
   c.take(s.keys, M::kChunkRows);
   c.take(s.words, M::kChunkRows);
   c.take(s.row, widest);
