@@ -170,10 +170,23 @@ class HeadCursor {
 };
 
 template <class M>
+void run_tile(const AttentionSpec& spec, const AttentionParams& params, const Scratch& scratch,
+              const WorkItem& item, const TileRows& rows, const TileRows* next) {
+  const TileWalk<M> walk(spec, params, scratch, rows, next);
+  const StateRanges states = state_ranges(spec, rows.tile, item);
+  walk.load_queries();
+  if (item.merge < 0) {
+    run_whole(walk, spec, params, states);
+  } else {
+    run_piece(walk, spec, params, item, states, scratch.o);
+  }
+}
+
+template <class M>
 void run_items(const AttentionSpec& spec, const AttentionParams& params, const WorkItem* items,
                int count, LaneRange lanes, void* memory) {
   if (count == 0) return;
-  const Scratch scratch = carve_scratch<M>(spec, memory);
+  const ScratchPair scratch = carve_scratch<M>(spec, memory);
   HeadCursor cursor(spec, params, items, count, lanes);
   TileRows rows = cursor.rows();
   while (!cursor.done()) {
@@ -181,13 +194,10 @@ void run_items(const AttentionSpec& spec, const AttentionParams& params, const W
     cursor.skip(rows.num_heads);
     const bool more = !cursor.done();
     const TileRows next = more ? cursor.rows() : rows;
-    const TileWalk<M> walk(spec, params, scratch, rows, more ? &next : nullptr);
-    const StateRanges states = state_ranges(spec, rows.tile, item);
-    walk.load_queries();
-    if (item.merge < 0) {
-      run_whole(walk, spec, params, states);
+    if (rows.tile.rows <= M::kFewRows) {
+      run_tile<typename M::Few>(spec, params, scratch.few, item, rows, more ? &next : nullptr);
     } else {
-      run_piece(walk, spec, params, item, states, scratch.o);
+      run_tile<M>(spec, params, scratch.many, item, rows, more ? &next : nullptr);
     }
     rows = next;
   }
@@ -200,7 +210,7 @@ size_t scratch_bytes(const AttentionSpec& spec) {
 
 template <class M>
 void begin_run(const AttentionSpec& spec, void* memory) {
-  const Scratch scratch = carve_scratch<M>(spec, memory);
+  const Scratch scratch = carve_scratch<M>(spec, memory).many;
   const int widest = max_of(spec.head_dim_qk, spec.head_dim_vo);
   memset(scratch.zeros, 0, static_cast<size_t>(round_up(widest, 64)) * 4);
   if (spec.rope.mode != RopeMode::none) fill_turns(spec.rope, spec.head_dim_qk, scratch.turns);

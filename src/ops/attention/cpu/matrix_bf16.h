@@ -21,6 +21,7 @@ struct Flag {
 };
 
 struct Bf16Matrix {
+  using Few = Bf16Matrix;  // computes tiles of at most kFewRows
   static constexpr DType kNative = DType::bf16;
   static constexpr int kPerWord = 2;             // elements of a word
   static constexpr int kColumnPad = 2 * kWidth;  // columns of o come in multiples of it

@@ -12,6 +12,7 @@ namespace weft {
 namespace {
 
 struct F32Matrix {
+  using Few = F32Matrix;  // computes tiles of at most kFewRows
   static constexpr DType kNative = DType::f32;
   static constexpr int kPerWord = 1;         // elements of a word
   static constexpr int kColumnPad = kWidth;  // columns of o come in multiples of it

@@ -73,10 +73,10 @@ class Carver {
   size_t bytes_ = 0;
 };
 
+/// For items of at most `rows` rows, those of heads side by side counted together.
 template <class M>
-Scratch carve_scratch(const AttentionSpec& spec, void* base) {
+Scratch carve_rows(const AttentionSpec& spec, int rows, void* base) {
   const int dk = spec.head_dim_qk, dv = spec.head_dim_vo;
-  const int rows = spec.schedule.qo_tile;
   const int widest = round_up(max_of(dk, dv), 64);  // in whole pairs of registers
   constexpr int kBlockWords = kBlockKeys / M::kPerWord;
   Scratch s;
@@ -111,6 +111,24 @@ Scratch carve_scratch(const AttentionSpec& spec, void* base) {
   c.take(s.cos_sin, rope ? widest : 0);
   s.bytes = c.bytes();
   return s;
+}
+
+/// The scratch of tiles that M computes itself, and of those of few rows.
+struct ScratchPair {
+  Scratch many;
+  Scratch few;
+  size_t bytes;
+};
+
+template <class M>
+ScratchPair carve_scratch(const AttentionSpec& spec, void* base) {
+  const Scratch many = carve_rows<M>(spec, spec.schedule.qo_tile, base);
+  if (M::Few::kNative == M::kNative) return {many, many, many.bytes};
+  void* rest = base == nullptr ? nullptr : static_cast<char*>(base) + many.bytes;
+  Scratch few = carve_rows<typename M::Few>(spec, M::kFewRows * kMostHeads, rest);
+  few.zeros = many.zeros;
+  few.turns = many.turns;
+  return {many, few, many.bytes + few.bytes};
 }
 
 }  // namespace
