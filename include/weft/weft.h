@@ -8,6 +8,7 @@
 #include "weft/error.h"
 #include "weft/executor.h"
 #include "weft/merge.h"
+#include "weft/norm.h"
 #include "weft/rope.h"
 #include "weft/target.h"
 #include "weft/tensor.h"
