@@ -2,6 +2,7 @@
 // Everything public in one include.
 #pragma once
 
+#include "weft/activation.h"
 #include "weft/append.h"
 #include "weft/attention.h"
 #include "weft/cuda.h"

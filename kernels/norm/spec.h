@@ -45,10 +45,10 @@ struct NormWarpSpec {
   WEFT_HD constexpr int32_t needed() const { return ceil_div<int32_t>(hidden, vec); }
   /// Registers that hold a vector.
   WEFT_HD constexpr int32_t words() const { return max_of<int32_t>(vec * size_of(dtype) / 4, 1); }
-  /// Vectors that a lane holds at once, eight at most and in 16 registers; a longer row is read
-  /// again.
+  /// Vectors that a lane holds at once, in 16 registers; four of single elements. A longer row is
+  /// read again.
   WEFT_HD constexpr int32_t vectors() const {
-    return min_of<int32_t>(ceil_div<int32_t>(needed(), lanes), min_of(16 / words(), 8));
+    return min_of<int32_t>(ceil_div<int32_t>(needed(), lanes), vec > 1 ? 16 / words() : 4);
   }
   /// Pieces of a row that are held one after the other; 1 for all but the longest rows.
   WEFT_HD constexpr int32_t pieces() const {
