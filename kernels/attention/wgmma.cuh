@@ -53,6 +53,9 @@ __device__ __forceinline__ void attention_wgmma(const AttentionWgmmaParams& para
   constexpr int kConsumerRegisters = spec.num_consumers == 3 ? 160 : 232;
   static_assert(kProducerRegisters + spec.num_consumers * kConsumerRegisters <=
                 kAtEntry * (spec.num_consumers + 1));
+  const int32_t* const work =
+      params.args.work_indptr + static_cast<int32_t>(blockIdx.x) / params.head_lanes;
+  const bool idle = work[0] == work[1];  // read ahead of the wait, as in attention_mma
   const int32_t warp = __shfl_sync(0xffffffffu, static_cast<int32_t>(threadIdx.x) / 32, 0);
   const WgmmaRings rings = WgmmaRings::at(spec, smem_address(smem));
   if (threadIdx.x == 0) {
@@ -62,8 +65,11 @@ __device__ __forceinline__ void attention_wgmma(const AttentionWgmmaParams& para
     rings.v.init(kConsumerWarps);
     mbarrier_fence_init();
   }
-  griddep_launch_dependents();
+  // Only now: the kernel of the plan's other list may run beside this one without a wait of its
+  // own. A CTA without work makes room for it.
   griddep_wait();
+  griddep_launch_dependents();
+  if (idle) return;
   __syncthreads();
   if (warp < 4) {
     release_registers<kProducerRegisters>();

@@ -13,7 +13,7 @@ AttentionConfig config_of(int qo_heads, int kv_heads, int head_dim, int mean_qo_
   c.num_qo_heads = qo_heads;
   c.num_kv_heads = kv_heads;
   c.head_dim_qk = head_dim;
-  c.page_size = 16;
+  c.page_size = mean_qo_len > 4 ? 8 : 16;  // chunks of pages that the wgmma kernel leaves alone
   c.max_batch_size = 64;
   c.max_nnz_qo = 64 * mean_qo_len;
   return c;
@@ -39,6 +39,8 @@ std::vector<GateRow> attention_rows() {
   bytes.dtype_kv = DType::e4m3;
   AttentionConfig rotated_bytes = rope;
   rotated_bytes.dtype_kv = DType::e5m2;
+  AttentionConfig beside = config_of(32, 8, 128, 32);  // short queries of mixed batches
+  beside.page_size = 16;
   AttentionConfig custom = config_of(32, 8, 128, 4);
   custom.mask = MaskMode::custom;
   AttentionConfig tree = config_of(32, 8, 128, 16);
@@ -59,6 +61,7 @@ std::vector<GateRow> attention_rows() {
       {"decode_e4m3", bytes},
       {"decode_e5m2_rope", rotated_bytes},
       {"decode_invariant", invariant},
+      {"beside_wgmma", beside},
       {"verify_custom", custom},
       {"verify_tree", tree},
       {"chunk_d128", config_of(32, 8, 128, 128)},

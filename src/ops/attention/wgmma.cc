@@ -64,6 +64,22 @@ bool aligned(const TensorView& tensor) {
 
 }  // namespace
 
+std::string why_not_wgmma(const AttentionConfig& c) {
+  const int widest = std::max(c.head_dim_qk, c.head_dim_vo);
+  const int most_group = widest <= 64 ? 192 : 128;  // a tile holds whole tokens
+  if (!is_float16(c.dtype_q)) return "dtype_q is neither f16 nor bf16";
+  if (c.dtype_kv != c.dtype_q) return "dtype_kv is not dtype_q";
+  if (c.rope.mode != RopeMode::none) return "rope is fused";
+  if (c.schedule != ScheduleMode::deterministic) return "the schedule is batch_invariant";
+  if (widest > 256) return "a head dimension is above 256";
+  if (c.head_dim_qk % 16 != 0 || c.head_dim_vo % 16 != 0) {
+    return "a head dimension is no multiple of 16";
+  }
+  if (c.page_size % 16 != 0) return "page_size is no multiple of 16";
+  if (c.num_qo_heads / c.num_kv_heads > most_group) return "a token has more rows than a tile";
+  return "";
+}
+
 AttentionWgmmaSpec wgmma_spec(const AttentionConfig& config) {
   AttentionWgmmaSpec spec;
   spec.dtype = config.dtype_q;
@@ -80,13 +96,7 @@ AttentionWgmmaSpec wgmma_spec(const AttentionConfig& config) {
   } else {
     spec.kv_tile = config.head_dim_vo <= 128 ? 96 : 64;
   }
-  const bool done =
-      is_float16(config.dtype_q) && config.dtype_kv == config.dtype_q &&
-      config.rope.mode == RopeMode::none && config.schedule == ScheduleMode::deterministic &&
-      widest <= 256 && config.head_dim_qk % 16 == 0 && config.head_dim_vo % 16 == 0 &&
-      config.page_size % 16 == 0 && config.num_qo_heads / config.num_kv_heads <= spec.tile_rows() &&
-      (config.dtype_o == DType::f32 || is_float16(config.dtype_o));
-  if (!done) spec.num_consumers = 0;
+  if (!why_not_wgmma(config).empty()) spec.num_consumers = 0;
   return spec;
 }
 

@@ -3,6 +3,8 @@
 // argument with the tensor maps of a run's tensors. Pure but for encode_maps.
 #pragma once
 
+#include <string>
+
 #include "kernels/attention/wgmma_params.h"
 #include "kernels/attention/wgmma_smem.h"
 #include "src/cuda/device.h"
@@ -44,6 +46,9 @@ struct KernelTraits<AttentionWgmmaSpec> {
 /// splits, groups beyond a tile, head dimensions beyond 256 or not in steps of 16, pages whose size
 /// is not a multiple of 16.
 AttentionWgmmaSpec wgmma_spec(const AttentionConfig& config);
+
+/// Which field of a config for which wgmma_spec has no kernel asks too much of it, in words.
+std::string why_not_wgmma(const AttentionConfig& config);
 
 /// One lane, so that all CTAs walk the KV heads together; a CTA a group. Cost in ns: a tile costs
 /// about three blocks beside its blocks. With 1/3 of that, causal batches of 4k lost a fifth.

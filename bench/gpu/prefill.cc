@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// See prefill.h.
+#include "bench/gpu/prefill.h"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <random>
+#include <sstream>
+#include <stdexcept>
+
+#include "src/ops/attention/select.h"
+#include "src/ops/attention/select_cuda.h"
+
+namespace weft::bench {
+namespace {
+
+struct Lengths {
+  std::vector<int32_t> qo{0}, kv{0}, last, pages;
+
+  explicit Lengths(const Case& c) {
+    const int page = std::max(1, c.config.page_size);
+    for (size_t r = 0; r < c.kv_lens.size(); ++r) {
+      qo.push_back(qo.back() + c.qo_lens[r]);
+      kv.push_back(kv.back() + ceil_div(c.kv_lens[r], page));
+      last.push_back((c.kv_lens[r] - 1) % page + 1);
+    }
+    pages.resize(static_cast<size_t>(kv.back()));
+    std::iota(pages.begin(), pages.end(), 0);
+    std::shuffle(pages.begin(), pages.end(), std::mt19937(3));  // as a cache in use has them
+  }
+};
+
+size_t cache_elements(const Case& c) {
+  const auto pages = static_cast<size_t>(Lengths(c).kv.back());
+  return pages * static_cast<size_t>(std::max(1, c.config.page_size) * c.config.num_kv_heads *
+                                     c.config.head_dim_qk);
+}
+
+size_t query_elements(const Case& c) {
+  return static_cast<size_t>(int64_t{c.config.max_nnz_qo} * c.config.num_qo_heads *
+                             c.config.head_dim_qk);
+}
+
+void apply(const std::string& tuning, AttentionSpec& spec) {
+  std::map<std::string, int32_t*> fields;
+  for (const auto& [prefix, schedule] :
+       {std::pair{"", &spec.schedule}, std::pair{"short.", &spec.short_schedule}}) {
+    const auto add = [&](const char* name, int32_t& field) {
+      fields[std::string(prefix) + name] = &field;
+    };
+    add("fixed", schedule->cost.fixed);
+    add("per_block", schedule->cost.per_block);
+    add("per_block_row", schedule->cost.per_block_row);
+    add("min_blocks", schedule->min_blocks);
+    add("num_groups", schedule->num_groups);
+    add("spare_groups", schedule->spare_groups);
+    add("enough_percent", schedule->enough_percent);
+    add("most_rows", schedule->most_rows);
+    add("least_rows", schedule->least_rows);
+  }
+  std::istringstream words(tuning);
+  for (std::string word; std::getline(words, word, ',');) {
+    const size_t equals = word.find('=');
+    const auto field = fields.find(word.substr(0, equals));
+    if (equals == std::string::npos || field == fields.end()) {
+      throw std::runtime_error("tuning: expected field=value of a known field, got " + word);
+    }
+    *field->second = std::stoi(word.substr(equals + 1));
+  }
+}
+
+}  // namespace
+
+PrefillTensors::PrefillTensors(const CudaBackend& backend, const Case& c)
+    : qo_indptr_(backend.state().device, Lengths(c).qo),
+      kv_indptr_(backend.state().device, Lengths(c).kv),
+      last_page_len_(backend.state().device, Lengths(c).last),
+      pages_(backend.state().device, Lengths(c).pages),
+      q_(backend.state().device, query_elements(c)),
+      k_(backend.state().device, cache_elements(c)),
+      v_(backend.state().device, cache_elements(c)),
+      o_(backend.state().device, query_elements(c)) {
+  for (Array<uint16_t>* array : {&q_, &k_, &v_}) fill_random(*array, c.config.dtype_q);
+  const Device device{DeviceType::cuda, backend.target().device_index};
+  const auto ints = [&](const Array<int32_t>& array) {
+    return TensorView(array.data(), DType::i32, {static_cast<int64_t>(array.size())}, device);
+  };
+  const AttentionConfig& config = c.config;
+  const int64_t dim = config.head_dim_qk;
+  batch = {ints(qo_indptr_), ints(kv_indptr_), {}, {}};
+  if (config.page_size > 0) {
+    batch.kv_indices = ints(pages_);
+    batch.last_page_len = ints(last_page_len_);
+  }
+  const auto cache = [&](const Array<uint16_t>& array) {
+    const auto pages = static_cast<int64_t>(pages_.size());
+    if (config.page_size == 0) {
+      return TensorView(array.data(), config.dtype_kv, {pages, config.num_kv_heads, dim}, device);
+    }
+    return TensorView(array.data(), config.dtype_kv,
+                      {pages, config.page_size, config.num_kv_heads, dim}, device);
+  };
+  args.q =
+      TensorView(q_.data(), config.dtype_q, {config.max_nnz_qo, config.num_qo_heads, dim}, device);
+  args.o =
+      TensorView(o_.data(), config.dtype_q, {config.max_nnz_qo, config.num_qo_heads, dim}, device);
+  args.k = cache(k_);
+  args.v = cache(v_);
+}
+
+Prefill::Prefill(const CudaBackend& backend, const Case& c, const std::string& tuning) {
+  impl_.config = checked_config(c.config);
+  impl_.target = backend.target();
+  impl_.spec = select_attention_cuda(impl_.config, impl_.target);
+  apply(tuning, impl_.spec);
+  Arena arena;
+  impl_.layout = attention_layout(impl_.config, impl_.spec, arena);
+  impl_.backend = make_attention_cuda(impl_.config, impl_.spec, impl_.layout, backend, arena);
+  plan_ = std::make_unique<detail::AttentionPlanImpl>(impl_);
+  plan_->owned = impl_.backend->allocate(arena.bytes());
+  plan_->base = plan_->owned.get();
+}
+
+void Prefill::plan(const PrefillTensors& tensors, void* stream) {
+  impl_.backend->plan(tensors.batch, *plan_, {stream, nullptr});
+}
+
+void Prefill::run(const PrefillTensors& tensors, void* stream) const {
+  impl_.backend->run(*plan_, tensors.args, {stream, nullptr});
+}
+
+std::string Prefill::describe() const {
+  std::string text = name_of(impl_.spec.unit);
+  for (const PlanLists& list : impl_.backend->lists(*plan_)) {
+    text += ", " + std::to_string(list.summary.num_items) + " items on " +
+            std::to_string(list.summary.active_groups) + " of " +
+            std::to_string(list.schedule.num_groups) + " groups, " +
+            std::to_string(list.summary.num_merges) + " cut";
+  }
+  return text;
+}
+
+}  // namespace weft::bench
