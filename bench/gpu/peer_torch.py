@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # torch's cuDNN attention beside attention_gpu_bench and prefill_gpu_bench: the decode rows of
 # bench/targets.jsonl whose requests are equally long, over contiguous KV, and the dense prefill
-# rows, captured in a CUDA graph over inputs that rotate past the L2. A peer to look at, not a part of the build: without torch or a GPU it says so and
-# ends well. Run: bench/gpu/peer_torch.py bench/targets.jsonl [--filter TEXT]
+# rows; captured in a CUDA graph over inputs that rotate past the L2. A peer to look at, not a part
+# of the build: without torch or a GPU it says so and ends well.
+# Run: bench/gpu/peer_torch.py bench/targets.jsonl [--filter TEXT]
 import argparse
 import json
 import statistics
