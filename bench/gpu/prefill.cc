@@ -11,6 +11,7 @@
 
 #include "src/ops/attention/select.h"
 #include "src/ops/attention/select_cuda.h"
+#include "tools/weft/json.h"
 
 namespace weft::bench {
 namespace {
@@ -139,6 +140,70 @@ std::string Prefill::describe() const {
             std::to_string(list.summary.num_merges) + " cut";
   }
   return text;
+}
+
+namespace {
+
+constexpr double kGraphFlop = 1.5e12;
+constexpr int kMostCalls = 12;
+
+struct Variant {
+  std::unique_ptr<Prefill> prefill;
+  std::unique_ptr<Graph> graph;
+  std::vector<double> us;
+};
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<long>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+}  // namespace
+
+std::vector<PrefillResult> measure_prefill(const CudaBackend& backend, const Case& c,
+                                           const std::vector<std::string>& tunings, int rounds) {
+  const CudaDevice& device = backend.state().device;
+  const PrefillTensors tensors(backend, c);
+  const int calls = std::clamp(static_cast<int>(kGraphFlop / c.flops()), 1, kMostCalls);
+  std::vector<Variant> variants;
+  for (const std::string& tuning : tunings) {
+    Variant v{std::make_unique<Prefill>(backend, c, tuning), nullptr, {}};
+    const Graph plan(device, [&](void* stream) { v.prefill->plan(tensors, stream); });
+    plan.time_us();
+    v.graph = std::make_unique<Graph>(device, [&](void* stream) {
+      for (int i = 0; i < calls; ++i) v.prefill->run(tensors, stream);
+    });
+    variants.push_back(std::move(v));
+  }
+  for (int i = 0; i < rounds + 2; ++i) {
+    for (Variant& v : variants) {
+      const double us = v.graph->time_us() / calls;
+      if (i >= 2) v.us.push_back(us);
+    }
+  }
+  std::vector<PrefillResult> results;
+  for (size_t i = 0; i < tunings.size(); ++i) {
+    const Variant& v = variants[i];
+    results.push_back({tunings[i], v.prefill->describe(), median(v.us),
+                       *std::min_element(v.us.begin(), v.us.end())});
+  }
+  return results;
+}
+
+std::string to_json(const Case& c, const PrefillResult& r, const std::string& device) {
+  const double tflops = c.flops() / r.us * 1e-6;
+  cli::JsonObject line;
+  line.add("id", c.id).add("us", r.us).add("us_least", r.least_us).add("tflops", tflops);
+  if (c.target_tflops > 0) {
+    line.add("target_tflops", c.target_tflops).add("met", tflops >= c.target_tflops);
+  }
+  if (c.target_us > 0) line.add("target_us", c.target_us).add("met", r.us <= c.target_us);
+  if (c.floor_us > 0) line.add("floor_us", c.floor_us);
+  if (c.peer_us > 0) line.add("peer_us", c.peer_us);
+  if (c.peer_tflops > 0) line.add("peer_tflops", c.peer_tflops);
+  if (!r.tuning.empty()) line.add("tuning", r.tuning);
+  return line.add("kernel", r.kernel).add("device", device).str();
 }
 
 }  // namespace weft::bench

@@ -43,4 +43,19 @@ class Prefill {
   std::unique_ptr<detail::AttentionPlanImpl> plan_;
 };
 
+struct PrefillResult {
+  std::string tuning;
+  std::string kernel;  // Prefill::describe
+  double us = 0;       // of one run, the median
+  double least_us = 0;
+};
+
+/// Runs of one case back to back in a graph, about 3 ms of them; tunings take turns. The first two
+/// rounds are left out, so figures are those of a warm chip. Throws as Prefill.
+std::vector<PrefillResult> measure_prefill(const CudaBackend& backend, const Case& c,
+                                           const std::vector<std::string>& tunings, int rounds);
+
+/// A line of JSON: the case, its rate, what is asked of it and what a peer reached.
+std::string to_json(const Case& c, const PrefillResult& result, const std::string& device);
+
 }  // namespace weft::bench

@@ -28,7 +28,7 @@ AttentionCase mixed_case(int page_size, int prompts, int decodes) {
 
 AttentionData mixed_data(const AttentionCase& c, uint64_t seed) {
   AttentionData data = cases::make_attention_data(c, seed);
-  data.config.checked = false;  // whose kernel would keep runs from overlapping
+  data.config.checked = false;      // whose kernel would keep runs from overlapping
   data.config.max_batch_size = 70;  // the same in all tests, which so share their planners
   data.config.max_nnz_qo = 4096;
   return data;
