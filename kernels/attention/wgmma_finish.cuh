@@ -66,9 +66,11 @@ struct WgmmaFinish {
   /// Neighbours in a row as one store, where o's strides allow it; a factor of 0 writes zeros.
   __device__ __forceinline__ void store_pair(int64_t at, bool even, float x, float y) const {
     void* const o = params.args.o;
-    if (spec.dtype_o != DType::f32 && even) {
-      static_cast<uint32_t*>(o)[at / 2] = pack2<spec.dtype_o>(x, y);
-      return;
+    if constexpr (spec.dtype_o != DType::f32) {
+      if (even) {
+        static_cast<uint32_t*>(o)[at / 2] = pack2<spec.dtype_o>(x, y);
+        return;
+      }
     }
     store_value<spec.dtype_o>(o, at, x);
     store_value<spec.dtype_o>(o, at + 1, y);

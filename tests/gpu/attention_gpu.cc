@@ -8,6 +8,8 @@
 #include <cstring>
 
 #include "src/ops/attention/plan.h"
+#include "src/ops/attention/select.h"
+#include "src/ops/attention/select_cuda.h"
 
 namespace weft::test {
 namespace {
@@ -204,6 +206,8 @@ std::string check_case_on_gpu(const cases::AttentionCase& c, uint64_t seed, doub
   AttentionConfig& config = data.config;
   config.max_batch_size = std::max(config.max_batch_size, 32);
   config.max_nnz_qo = std::max(config.max_nnz_qo, 32 * config.max_batch_size);
+  const AttentionSpec spec = select_attention_cuda(checked_config(config), gpu_backend()->target());
+  if (spec.unit != AttentionUnit::cuda_wgmma) return "";  // the kernel of the limits above
   const std::string mixed = check_config(data, expected, worst);
   return mixed.empty() ? "" : mixed + " (limits of mixed batches)";
 }

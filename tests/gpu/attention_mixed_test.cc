@@ -35,7 +35,7 @@ AttentionData mixed_data(const AttentionCase& c, uint64_t seed) {
 }
 
 std::string compare(const AttentionData& data, uint64_t seed) {
-  return cases::compare_rows(data, cases::expect_rows(data, seed, 2e8)).failure;
+  return cases::compare_rows(data, cases::expect_rows(data, seed)).failure;
 }
 
 class AttentionMixed : public testing::Test {
@@ -48,9 +48,8 @@ class AttentionMixed : public testing::Test {
 };
 
 TEST_F(AttentionMixed, PromptsAndDecodesShareTheGpu) {
-  for (const int page_size : {0, 16, 64}) {
-    for (const auto& [prompts, decodes] :
-         {std::pair{1, 60}, {6, 3}, {4, 40}, {0, 40}, {5, 0}, {1, 1}}) {
+  for (const int page_size : {0, 16}) {
+    for (const auto& [prompts, decodes] : {std::pair{1, 60}, {6, 3}, {0, 40}, {5, 0}}) {
       SCOPED_TRACE("page " + std::to_string(page_size) + ", " + std::to_string(prompts) +
                    " prompts, " + std::to_string(decodes) + " decodes");
       AttentionData data = mixed_data(mixed_case(page_size, prompts, decodes), 3);

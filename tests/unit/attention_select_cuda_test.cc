@@ -104,6 +104,14 @@ TEST(AttentionSelectCuda, TwoListsServeEachRequestOnce) {
   }
 }
 
+TEST(AttentionSelectCuda, ABatchOfOneRequestHasOneList) {
+  const AttentionSpec spec =
+      select_attention_cuda(checked_config(engine(4, 1, 8192)), Target::h200());
+  EXPECT_EQ(spec.unit, AttentionUnit::cuda_wgmma);
+  EXPECT_TRUE(spec.short_schedule.serves_none());
+  EXPECT_EQ(num_tiles(spec.schedule, 1), 1);
+}
+
 TEST(AttentionSelectCuda, ExplainNamesBothKernels) {
   const AttentionConfig config = checked_config(engine(4, 64, 8192));
   const Target target = Target::h200();
