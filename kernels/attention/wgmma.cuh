@@ -6,6 +6,7 @@
 
 #include "kernels/attention/wgmma_attend.cuh"
 #include "kernels/attention/wgmma_finish.cuh"
+#include "kernels/attention/wgmma_gather.cuh"
 #include "kernels/ptx/griddep.cuh"
 #include "kernels/ptx/setmaxnreg.cuh"
 
@@ -61,8 +62,9 @@ __device__ __forceinline__ void attention_wgmma(const AttentionWgmmaParams& para
   if (threadIdx.x == 0) {
     constexpr uint32_t kConsumerWarps = 4 * spec.num_consumers;
     rings.q.init(kConsumerWarps);
-    rings.k.init(kConsumerWarps);
-    rings.v.init(kConsumerWarps);
+    constexpr uint32_t kProducers = spec.gather ? 4 : 1;  // warps, or the copy engine
+    rings.k.init(kConsumerWarps, kProducers);
+    rings.v.init(kConsumerWarps, kProducers);
     mbarrier_fence_init();
   }
   // Only now: the kernel of the plan's other list may run beside this one without a wait of its
@@ -73,10 +75,12 @@ __device__ __forceinline__ void attention_wgmma(const AttentionWgmmaParams& para
   __syncthreads();
   if (warp < 4) {
     release_registers<kProducerRegisters>();
-    if (warp == 0) {
-      WgmmaProducer<spec> producer{params, smem_address(smem),
-                                   reinterpret_cast<WgmmaTile*>(smem + kSmem.tiles),
-                                   static_cast<int32_t>(threadIdx.x), rings};
+    WgmmaProducer<spec> producer{params, smem_address(smem),
+                                 reinterpret_cast<WgmmaTile*>(smem + kSmem.tiles),
+                                 static_cast<int32_t>(threadIdx.x), rings};
+    if constexpr (spec.gather) {
+      WgmmaGather<spec>{producer, static_cast<int32_t>(threadIdx.x)}.run();
+    } else if (warp == 0) {
       producer.run();
     }
   } else {

@@ -30,7 +30,7 @@ AttentionData mixed_data(const AttentionCase& c, uint64_t seed) {
   AttentionData data = cases::make_attention_data(c, seed);
   data.config.checked = false;      // whose kernel would keep runs from overlapping
   data.config.max_batch_size = 70;  // the same in all tests, which so share their planners
-  data.config.max_nnz_qo = 4096;
+  data.config.max_nnz_qo = 9000;
   return data;
 }
 
@@ -122,6 +122,36 @@ TEST_F(AttentionMixed, LayersTheCopyEngineCannotReadMixWithOthers) {
       runner.finish();
       ASSERT_EQ(compare(data, 4), "") << "replay " << i;
     }
+  }
+}
+
+// Bits of o of one request, which is alone or between others.
+std::vector<char> bits_of(const AttentionCase& c, size_t request, uint64_t seed) {
+  AttentionData data = mixed_data(c, seed);
+  data.config.schedule = ScheduleMode::batch_invariant;
+  GpuRunner runner(*gpu_backend(), data);
+  EXPECT_NE(runner.attention().explain().find("cuda_wgmma"), std::string::npos);
+  runner.plan();
+  runner.mirror().poison_outputs();
+  runner.run();
+  runner.finish();
+  EXPECT_EQ(compare(data, seed), "");
+  const auto* qo = static_cast<const int32_t*>(data.batch.qo_indptr.data);
+  const TensorView& o = data.args.o;
+  const char* base = static_cast<const char*>(o.data);
+  const int64_t row = o.strides[0] * size_of(o.dtype);
+  return {base + qo[request] * row, base + qo[request + 1] * row};
+}
+
+TEST_F(AttentionMixed, BatchInvariantBitsAreThoseOfTheRequestAlone) {
+  constexpr int kId = 1000;  // contents follow it
+  for (const cases::Lengths& lengths :
+       {cases::Lengths{700, 3000, kId}, {1, 5000, kId}, {40, 40, kId}}) {
+    AttentionCase alone = mixed_case(16, 0, 0);
+    alone.requests = {lengths};
+    AttentionCase among = mixed_case(16, 3, 30);
+    among.requests.insert(among.requests.begin() + 10, lengths);
+    EXPECT_EQ(bits_of(alone, 0, 5), bits_of(among, 10, 5)) << lengths.qo << " on " << lengths.kv;
   }
 }
 

@@ -31,6 +31,11 @@ constexpr AttentionWgmmaSpec spec_of(int head_dim, MaskMode mask, int num_consum
   return s;
 }
 
+constexpr AttentionWgmmaSpec gathered(AttentionWgmmaSpec s) {
+  s.gather = true;
+  return s;
+}
+
 template <AttentionWgmmaSpec spec>
 bool run_if(const AttentionWgmmaSpec& wanted, const AttentionWgmmaParams& p, int num_ctas) {
   if (!(wanted == spec)) return false;
@@ -52,13 +57,15 @@ struct Specs {
 using Instantiated =
     Specs<spec_of(64, MaskMode::causal, 3, 3), spec_of(64, MaskMode::none, 3, 3),
           spec_of(64, MaskMode::custom, 3, 3), spec_of(64, MaskMode::tree, 3, 3),
-          spec_of(128, MaskMode::causal, 2, 2), spec_of(96, MaskMode::causal, 2, 2)>;
+          spec_of(128, MaskMode::causal, 2, 2), spec_of(96, MaskMode::causal, 2, 2),
+          gathered(spec_of(64, MaskMode::causal, 3, 3)),
+          gathered(spec_of(128, MaskMode::causal, 2, 2))>;
 
 std::vector<AttentionCase> all_cases() {
   std::vector<AttentionCase> all;
   for (const auto& table :
        {cases::page_cases(), cases::length_cases(), cases::head_cases(), cases::mask_cases(),
-        cases::value_cases(), cases::dtype_cases(), cases::ragged_cases()}) {
+        cases::value_cases(), cases::dtype_cases(), cases::ragged_cases(), cases::schedule_cases()}) {
     all.insert(all.end(), table.begin(), table.end());
   }
   return all;

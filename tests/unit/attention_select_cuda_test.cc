@@ -6,6 +6,7 @@
 #include "src/ops/attention/select.h"
 #include "src/ops/attention/select_cuda.h"
 #include "src/ops/attention/wgmma.h"
+#include "src/plan/partition.h"
 
 namespace weft {
 namespace {
@@ -63,8 +64,12 @@ TEST(AttentionSelectCuda, WhatTheWgmmaKernelDoesNotDoStaysAndSaysWhy) {
   const Row rows[] = {
       {"rope is fused", [](AttentionConfig& c) { c.rope.mode = RopeMode::neox; }},
       {"dtype_kv", [](AttentionConfig& c) { c.dtype_kv = DType::e4m3; }},
-      {"batch_invariant", [](AttentionConfig& c) { c.schedule = ScheduleMode::batch_invariant; }},
-      {"page_size", [](AttentionConfig& c) { c.page_size = 24; }},
+      {"64 tiles for 132 SMs",
+       [](AttentionConfig& c) {
+         c.schedule = ScheduleMode::batch_invariant;
+         c.max_batch_size = 8;
+         c.max_nnz_qo = 256;
+       }},
       {"multiple of 16", [](AttentionConfig& c) { c.head_dim_qk = 72; }},
   };
   EXPECT_EQ(unit_of(mixed), AttentionUnit::cuda_wgmma);
@@ -101,6 +106,21 @@ TEST(AttentionSelectCuda, TwoListsServeEachRequestOnce) {
       const bool fits = group <= mma_spec(spec, target).qo_tile;
       EXPECT_EQ(num_tiles(spec.short_schedule, 1), fits ? 1 : 0) << group << ", " << head_dim;
     }
+  }
+}
+
+TEST(AttentionSelectCuda, BatchInvariantTilesStayWhole) {
+  AttentionConfig config = engine(4, 64, 8192);
+  config.schedule = ScheduleMode::batch_invariant;
+  config = checked_config(config);
+  const Target target = Target::h200();
+  const AttentionSpec spec = select_attention_cuda(config, target);
+  ASSERT_EQ(spec.unit, AttentionUnit::cuda_wgmma);
+  EXPECT_EQ(plan_capacity(spec.schedule, 64, 8192).partial_rows, 0);
+  EXPECT_GT(spec.short_schedule.split_blocks, 0);
+  const TileRange tile = tile_range(spec.schedule, 512, 65536, 3);
+  for (int64_t offset = 0; offset < tile_cost(spec.schedule.cost, tile); offset += 10000) {
+    EXPECT_EQ(cut_tile(spec.schedule, tile, offset).block, 0);
   }
 }
 

@@ -131,7 +131,13 @@ std::string kept_general(const AttentionConfig& c, const Target& t) {
     return "decode: max_nnz_qo / max_batch_size means " + std::to_string(tokens * group) +
            " packed rows a request";
   }
-  return wgmma_spec(c).num_consumers > 0 ? "" : why_not_wgmma(c);
+  const std::string why = why_not_wgmma(c);
+  if (!why.empty() || c.schedule == ScheduleMode::deterministic) return why;
+  // Its tiles are then whole, and a full batch must have one for each SM.
+  const int64_t tiles = c.max_nnz_qo * group / wgmma_spec(c).tile_rows() * c.num_kv_heads;
+  if (tiles >= t.num_sms) return "";
+  return "batch_invariant, and max_nnz_qo means " + std::to_string(tiles) + " tiles for " +
+         std::to_string(t.num_sms) + " SMs";
 }
 
 }  // namespace
@@ -228,6 +234,14 @@ std::string explain_general(const ScheduleSpec& s, const AttentionMmaSpec& k) {
          std::to_string(k.ctas_per_sm) + " an SM\n";
 }
 
+std::string explain_splits(const AttentionConfig& c, const AttentionSpec& spec) {
+  if (c.schedule == ScheduleMode::deterministic) return ", KV split where workers end";
+  const std::string tokens = ", KV split every " + std::to_string(c.split_kv) + " tokens";
+  if (spec.unit != AttentionUnit::cuda_wgmma) return tokens;
+  return (spec.short_schedule.serves_none() ? "" : tokens + " of short queries") +
+         ", never in tiles of more";
+}
+
 std::string explain_workers(const ScheduleSpec& s) {
   return std::to_string(s.num_workers()) + " = " + std::to_string(s.num_groups) + " groups x " +
          std::to_string(s.head_lanes) + " head lanes of " + std::to_string(s.heads_per_lane) +
@@ -264,11 +278,7 @@ std::string explain_selection_cuda(const AttentionConfig& c, const Target& t,
         " bytes of shared memory\nworkers: " + explain_workers(s) + explain_short_queries(spec, k) +
         "tensors off 16 bytes (data or strides): cuda_mma alone, planned anew by each run\n";
   }
-  return out + "schedule: " + name_of(c.schedule) +
-         (general_spec(spec).schedule.split_blocks > 0
-              ? ", KV split every " + std::to_string(c.split_kv) + " tokens"
-              : ", KV split where workers end") +
-         "\n";
+  return out + "schedule: " + name_of(c.schedule) + explain_splits(c, spec) + "\n";
 }
 
 }  // namespace weft

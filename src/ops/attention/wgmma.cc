@@ -70,12 +70,10 @@ std::string why_not_wgmma(const AttentionConfig& c) {
   if (!is_float16(c.dtype_q)) return "dtype_q is neither f16 nor bf16";
   if (c.dtype_kv != c.dtype_q) return "dtype_kv is not dtype_q";
   if (c.rope.mode != RopeMode::none) return "rope is fused";
-  if (c.schedule != ScheduleMode::deterministic) return "the schedule is batch_invariant";
   if (widest > 256) return "a head dimension is above 256";
   if (c.head_dim_qk % 16 != 0 || c.head_dim_vo % 16 != 0) {
     return "a head dimension is no multiple of 16";
   }
-  if (c.page_size % 16 != 0) return "page_size is no multiple of 16";
   if (c.num_qo_heads / c.num_kv_heads > most_group) return "a token has more rows than a tile";
   return "";
 }
@@ -96,6 +94,7 @@ AttentionWgmmaSpec wgmma_spec(const AttentionConfig& config) {
   } else {
     spec.kv_tile = config.head_dim_vo <= 128 ? 96 : 64;
   }
+  spec.gather = config.page_size % 16 != 0;
   if (!why_not_wgmma(config).empty()) spec.num_consumers = 0;
   return spec;
 }
@@ -111,6 +110,8 @@ ScheduleSpec wgmma_schedule(const AttentionConfig& config, const AttentionWgmmaS
   s.causal = config.mask == MaskMode::causal;
   s.window_left = config.window_left;
   s.min_blocks = 2;
+  // Tiles are never cut: a cut by fixed splits would have to fold whole tiles split by split, too.
+  s.split_blocks = config.schedule == ScheduleMode::batch_invariant;
   s.cost = {5000, 1700, 0};
   return s;
 }
@@ -132,6 +133,7 @@ WgmmaBinding bind_wgmma(const AttentionConfig& config, const AttentionWgmmaSpec&
   p.qo_tile = schedule.qo_tile;
   p.box_keys = config.page_size == 0 ? spec.kv_tile : std::gcd(config.page_size, spec.kv_tile);
   b.q = map_queries(args, schedule.group_size, p.qo_tile / schedule.group_size);
+  if (spec.gather) return b;
   b.k = map_cache(config, args.k, p.box_keys);
   b.v = map_cache(config, args.v, p.box_keys);
   return b;
@@ -140,6 +142,7 @@ WgmmaBinding bind_wgmma(const AttentionConfig& config, const AttentionWgmmaSpec&
 const AttentionWgmmaParams& encode_maps(const CudaDevice& device, WgmmaBinding& binding) {
   const ContextScope current(device);
   binding.params.q_map = encode_tensor_map(device.driver(), binding.q);
+  if (binding.k.rank == 0) return binding.params;  // gathered
   binding.params.k_map = encode_tensor_map(device.driver(), binding.k);
   binding.params.v_map = encode_tensor_map(device.driver(), binding.v);
   return binding.params;

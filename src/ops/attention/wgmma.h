@@ -25,6 +25,7 @@ void for_each_field(const AttentionWgmmaSpec& s, Visit&& visit) {
   visit("kv_tile", s.kv_tile);
   visit("num_stages", s.num_stages);
   visit("num_q_stages", s.num_q_stages);
+  visit("gather", s.gather);
 }
 
 template <>
@@ -42,9 +43,8 @@ struct KernelTraits<AttentionWgmmaSpec> {
 };
 
 /// The spec with the tiles that measured best for its head dimensions (docs/kernels/prefill.md), or
-/// num_consumers = 0 when this kernel does not do `config`: FP8, f32, fused RoPE, batch-invariant
-/// splits, groups beyond a tile, head dimensions beyond 256 or not in steps of 16, pages whose size
-/// is not a multiple of 16.
+/// num_consumers = 0 when this kernel does not do `config`: FP8, f32, fused RoPE, groups beyond a
+/// tile, head dimensions beyond 256 or not in steps of 16.
 AttentionWgmmaSpec wgmma_spec(const AttentionConfig& config);
 
 /// Which field of a config for which wgmma_spec has no kernel asks too much of it, in words.
@@ -52,6 +52,7 @@ std::string why_not_wgmma(const AttentionConfig& config);
 
 /// One lane, so that all CTAs walk the KV heads together; a CTA a group. Cost in ns: a tile costs
 /// about three blocks beside its blocks. With 1/3 of that, causal batches of 4k lost a fifth.
+/// Batch-invariant: whole tiles only, whose bits are those of their request alone.
 ScheduleSpec wgmma_schedule(const AttentionConfig& config, const AttentionWgmmaSpec& spec,
                             int num_groups);
 
@@ -61,7 +62,7 @@ bool wgmma_can_read(const AttentionArgs& args);
 /// The launch argument of a run, and what its tensor maps must say.
 struct WgmmaBinding {
   AttentionWgmmaParams params;
-  TensorMapShape q, k, v;
+  TensorMapShape q, k, v;  // k and v without dimensions when rows are gathered
 };
 
 /// `bound`: the run's tensors and plan; `args`: the same tensors with their shapes.
