@@ -43,7 +43,23 @@ size_t query_elements(const Case& c) {
                              c.config.head_dim_qk);
 }
 
-void apply(const std::string& tuning, AttentionSpec& spec) {
+// Words of a tuning that name `fields` change them; the others are given back.
+std::string change(const std::string& tuning, const std::map<std::string, int32_t*>& fields) {
+  std::string others;
+  std::istringstream words(tuning);
+  for (std::string word; std::getline(words, word, ',');) {
+    const size_t equals = word.find('=');
+    const auto field = fields.find(word.substr(0, equals));
+    if (equals == std::string::npos || field == fields.end()) {
+      others += others.empty() ? word : "," + word;
+    } else {
+      *field->second = std::stoi(word.substr(equals + 1));
+    }
+  }
+  return others;
+}
+
+std::map<std::string, int32_t*> fields_of(AttentionSpec& spec) {
   std::map<std::string, int32_t*> fields;
   for (const auto& [prefix, schedule] :
        {std::pair{"", &spec.schedule}, std::pair{"short.", &spec.short_schedule}}) {
@@ -60,15 +76,7 @@ void apply(const std::string& tuning, AttentionSpec& spec) {
     add("most_rows", schedule->most_rows);
     add("least_rows", schedule->least_rows);
   }
-  std::istringstream words(tuning);
-  for (std::string word; std::getline(words, word, ',');) {
-    const size_t equals = word.find('=');
-    const auto field = fields.find(word.substr(0, equals));
-    if (equals == std::string::npos || field == fields.end()) {
-      throw std::runtime_error("tuning: expected field=value of a known field, got " + word);
-    }
-    *field->second = std::stoi(word.substr(equals + 1));
-  }
+  return fields;
 }
 
 }  // namespace
@@ -111,10 +119,15 @@ PrefillTensors::PrefillTensors(const CudaBackend& backend, const Case& c)
 }
 
 Prefill::Prefill(const CudaBackend& backend, const Case& c, const std::string& tuning) {
-  impl_.config = checked_config(c.config);
+  AttentionConfig config = c.config;
+  const std::string of_spec = change(tuning, {{"max_nnz_qo", &config.max_nnz_qo}});
+  impl_.config = checked_config(config);
   impl_.target = backend.target();
   impl_.spec = select_attention_cuda(impl_.config, impl_.target);
-  apply(tuning, impl_.spec);
+  const std::string unknown = change(of_spec, fields_of(impl_.spec));
+  if (!unknown.empty()) {
+    throw std::runtime_error("tuning: expected field=value of a known field, got " + unknown);
+  }
   Arena arena;
   impl_.layout = attention_layout(impl_.config, impl_.spec, arena);
   impl_.backend = make_attention_cuda(impl_.config, impl_.spec, impl_.layout, backend, arena);

@@ -30,8 +30,8 @@ struct PrefillTensors {
 class Prefill {
  public:
   /// `tuning`: fields of the schedules to use instead of what select chose, "per_block=1800" or, of
-  /// the short queries' list, "short.enough_percent=40". Throws Error(unsupported) when the config
-  /// is, std::runtime_error for another field.
+  /// the short queries' list, "short.enough_percent=40", and the config's "max_nnz_qo". Throws
+  /// Error(unsupported) when the config is, std::runtime_error for another field.
   Prefill(const CudaBackend& backend, const Case& c, const std::string& tuning);
   void plan(const PrefillTensors& tensors, void* stream);
   void run(const PrefillTensors& tensors, void* stream) const;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Prefill, append and mixed batches on a GPU: one JSON line a case, with the ids of
 // bench/targets.jsonl, and one more for each tuning to race. `weft bench` measures the same rows.
-// Run: prefill_gpu_bench TARGETS.jsonl [--filter TEXT] [--rounds N] [--try TUNING]...
+// --decode: the decode rows instead, say with limits of mixed batches (--try max_nnz_qo=4096).
+// Run: prefill_gpu_bench TARGETS.jsonl [--decode] [--filter TEXT] [--rounds N] [--try TUNING]...
 #include <algorithm>
 #include <cstdio>
 #include <string>
@@ -16,6 +17,7 @@ namespace {
 struct Options {
   std::string targets, filter;
   int rounds = 9;
+  CaseKind kind = CaseKind::prefill;
   std::vector<std::string> tunings;
 };
 
@@ -28,6 +30,8 @@ Options parse(int argc, char** argv) {
       o.filter = value();
     } else if (word == "--rounds") {
       o.rounds = std::max(1, std::stoi(value()));
+    } else if (word == "--decode") {
+      o.kind = CaseKind::decode;
     } else if (word == "--try") {
       o.tunings.push_back(value());
     } else {
@@ -40,7 +44,7 @@ Options parse(int argc, char** argv) {
 
 int run(const Options& options) {
   const CudaBackend backend;
-  for (const Case& c : read_cases(options.targets, options.filter, CaseKind::prefill)) {
+  for (const Case& c : read_cases(options.targets, options.filter, options.kind)) {
     try {
       for (const PrefillResult& r : measure_prefill(backend, c, options.tunings, options.rounds)) {
         std::printf("%s\n", to_json(c, r, backend.device_name()).c_str());
