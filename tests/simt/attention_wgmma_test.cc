@@ -21,13 +21,15 @@ namespace {
 
 using cases::AttentionCase;
 
-constexpr AttentionWgmmaSpec spec_of(int head_dim, MaskMode mask, int num_consumers, int stages) {
+constexpr AttentionWgmmaSpec spec_of(int head_dim, MaskMode mask, int num_consumers, int stages,
+                                     bool banded = false) {
   AttentionWgmmaSpec s;
   s.head_dim_qk = s.head_dim_vo = head_dim;
   s.mask = mask;
   s.num_consumers = num_consumers;
   s.num_stages = stages;
   s.num_q_stages = 2;
+  s.banded = banded;
   return s;
 }
 
@@ -52,7 +54,10 @@ struct Specs {
 using Instantiated =
     Specs<spec_of(64, MaskMode::causal, 3, 3), spec_of(64, MaskMode::none, 3, 3),
           spec_of(64, MaskMode::custom, 3, 3), spec_of(64, MaskMode::tree, 3, 3),
-          spec_of(128, MaskMode::causal, 2, 2), spec_of(96, MaskMode::causal, 2, 2)>;
+          spec_of(128, MaskMode::causal, 2, 2), spec_of(96, MaskMode::causal, 2, 2),
+          spec_of(64, MaskMode::causal, 3, 3, true), spec_of(64, MaskMode::none, 3, 3, true),
+          spec_of(64, MaskMode::custom, 3, 3, true), spec_of(64, MaskMode::tree, 3, 3, true),
+          spec_of(128, MaskMode::causal, 2, 2, true)>;
 
 std::vector<AttentionCase> all_cases() {
   std::vector<AttentionCase> all;
