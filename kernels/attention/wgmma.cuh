@@ -19,27 +19,12 @@ __device__ __forceinline__ void wgmma_consume(const AttentionWgmmaParams& params
   // The same in all lanes of a warp, which the compiler must see for its uniform registers.
   const int32_t warpgroup =
       __shfl_sync(0xffffffffu, static_cast<int32_t>(threadIdx.x) / 128, 0) - 1;
-  const WgmmaTile* const tiles = reinterpret_cast<const WgmmaTile*>(smem + kSmem.tiles);
-  volatile int32_t* const word = reinterpret_cast<volatile int32_t*>(smem + kSmem.last_arrival);
-  WgmmaAttend<spec> attend{params, base, warpgroup, WgmmaRings::at(spec, base)};
-  const WgmmaFinish<spec> finish{params, warpgroup};
-  if (warpgroup == spec.num_consumers - 1) attend.pass_turn();  // the first turn is group 0's
-  for (int32_t i = 0;; i = i + 1 == kSmem.num_tiles(spec) ? 0 : i + 1) {
-    wait_full(attend.rings.q, attend.rings.at_q);
-    const WgmmaTile& tile = tiles[i];
-    if (tile.num_blocks < 0) break;
-    if (tile.num_blocks > 0) {
-      attend.run(tile);
-    } else {
-      attend.run_nothing();
-    }
-    if (tile.merge < 0) {
-      finish.write_whole(tile, attend.rows, attend.o);
-    } else {
-      finish.write_piece(tile, attend.rows, attend.o);
-      finish.arrive_and_merge(tile, word, WgmmaBarriers::consumers);
-    }
-  }
+  WgmmaAttend<spec> attend{params, base, reinterpret_cast<const WgmmaTile*>(smem + kSmem.tiles),
+                           warpgroup, WgmmaRings::at(spec, base)};
+  const WgmmaFinish<spec> finish{
+      params, warpgroup,
+      reinterpret_cast<volatile int32_t*>(smem + kSmem.last_arrival) + warpgroup};
+  attend.run(finish);
 }
 
 /// REQUIRES: AttentionWgmmaSmem::of(spec).bytes of dynamic shared memory, a CTA for each worker.

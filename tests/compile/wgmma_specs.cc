@@ -14,7 +14,7 @@ std::vector<GateRow> attention_wgmma_rows() {
     int head_dim_vo;
     MaskMode mask;
     DType dtype_o = DType::none;
-    int page_size = 16;
+    int page_size = 0;
   };
   const Row rows[] = {
       {"wgmma_hd64", DType::bf16, 64, 64, MaskMode::causal},
@@ -24,6 +24,10 @@ std::vector<GateRow> attention_wgmma_rows() {
       {"wgmma_hd128_custom", DType::bf16, 128, 128, MaskMode::custom},
       {"wgmma_hd128_tree", DType::bf16, 128, 128, MaskMode::tree},
       {"wgmma_hd128_f32", DType::bf16, 128, 128, MaskMode::causal, DType::f32},
+      {"wgmma_hd64_page16", DType::bf16, 64, 64, MaskMode::causal, DType::none, 16},
+      {"wgmma_hd96_page16", DType::bf16, 96, 96, MaskMode::causal, DType::none, 16},
+      {"wgmma_hd128_page16", DType::bf16, 128, 128, MaskMode::causal, DType::none, 16},
+      {"wgmma_hd256_page16", DType::bf16, 256, 256, MaskMode::causal, DType::none, 16},
       {"wgmma_hd128_page1", DType::bf16, 128, 128, MaskMode::causal, DType::none, 1},
       {"wgmma_hd64_page1", DType::bf16, 64, 64, MaskMode::causal, DType::none, 1},
       {"wgmma_hd192_128_page1", DType::bf16, 192, 128, MaskMode::causal, DType::none, 1},

@@ -3,6 +3,7 @@
 #include "src/ops/attention/wgmma.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "src/cuda/tensor_map.h"
@@ -40,6 +41,34 @@ TensorMapShape map_queries(const AttentionArgs& args, int group, int tokens) {
   return shape;
 }
 
+/// Elements between neighbouring places of a paged cache: each page of each head is one.
+int64_t place_stride(const TensorView& cache, size_t head) {
+  const int64_t page_stride = cache.shape[0] > 1 ? cache.strides[0] : 0;
+  const int64_t head_stride = cache.shape[head] > 1 ? cache.strides[head] : 0;
+  const int64_t common = std::gcd(page_stride, head_stride);
+  return common > 0 ? common : 8;
+}
+
+/// (dim of slice, token of band, slice, band of page, place).
+TensorMapShape map_bands(const AttentionConfig& config, const TensorView& cache, int box_keys,
+                         WgmmaPlace& place) {
+  TensorMapShape shape = slice_shape(cache, cache.dtype);
+  const size_t token = config.kv_layout == KvLayout::nhd ? 1 : 2;
+  const size_t head = 3 - token;
+  const int64_t slices = cache.shape[3] / 64;
+  const int64_t unit = place_stride(cache, head);
+  place.page = cache.shape[0] > 1 ? static_cast<int32_t>(cache.strides[0] / unit) : 0;
+  place.head = cache.shape[head] > 1 ? static_cast<int32_t>(cache.strides[head] / unit) : 0;
+  shape.sizes[0] = 64;
+  shape.rank = 1;
+  add_dimension(shape, 8, cache.strides[token], 8);
+  add_dimension(shape, slices, 64, slices);
+  add_dimension(shape, config.page_size / 8, 8 * cache.strides[token], box_keys / 8);
+  add_dimension(shape, (cache.shape[0] - 1) * place.page + (cache.shape[head] - 1) * place.head + 1,
+                unit, 1);
+  return shape;
+}
+
 /// (dim, token of page, head, page); a ragged tensor is one page.
 TensorMapShape map_cache(const AttentionConfig& config, const TensorView& cache, int box_keys) {
   TensorMapShape shape = slice_shape(cache, cache.dtype);
@@ -60,6 +89,19 @@ bool aligned(const TensorView& tensor) {
     if (tensor.shape[d] > 1 && (tensor.strides[d] <= 0 || tensor.strides[d] % 8 != 0)) return false;
   }
   return true;
+}
+
+/// Places of a paged cache fit the coordinate, whichever of its dimensions is the heads'.
+bool has_few_places(const TensorView& cache) {
+  if (cache.ndim < 4) return true;
+  int64_t extent = 0;
+  int64_t unit = 0;
+  for (size_t d = 0; d < 3; ++d) {
+    if (cache.shape[d] < 2) continue;
+    extent += (cache.shape[d] - 1) * cache.strides[d];
+    unit = std::gcd(unit, cache.strides[d]);
+  }
+  return unit == 0 || extent / unit < std::numeric_limits<int32_t>::max();
 }
 
 }  // namespace
@@ -95,6 +137,8 @@ AttentionWgmmaSpec wgmma_spec(const AttentionConfig& config) {
     spec.kv_tile = config.head_dim_vo <= 128 ? 96 : 64;
   }
   spec.gather = config.page_size % 16 != 0;
+  spec.banded = config.page_size > 0 && !spec.gather && config.head_dim_qk % 64 == 0 &&
+                config.head_dim_vo % 64 == 0;
   if (!why_not_wgmma(config).empty()) spec.num_consumers = 0;
   return spec;
 }
@@ -117,7 +161,8 @@ ScheduleSpec wgmma_schedule(const AttentionConfig& config, const AttentionWgmmaS
 }
 
 bool wgmma_can_read(const AttentionArgs& args) {
-  return aligned(args.q) && aligned(args.k) && aligned(args.v);
+  return aligned(args.q) && aligned(args.k) && aligned(args.v) && has_few_places(args.k) &&
+         has_few_places(args.v);
 }
 
 WgmmaBinding bind_wgmma(const AttentionConfig& config, const AttentionWgmmaSpec& spec,
@@ -134,8 +179,13 @@ WgmmaBinding bind_wgmma(const AttentionConfig& config, const AttentionWgmmaSpec&
   p.box_keys = config.page_size == 0 ? spec.kv_tile : std::gcd(config.page_size, spec.kv_tile);
   b.q = map_queries(args, schedule.group_size, p.qo_tile / schedule.group_size);
   if (spec.gather) return b;
-  b.k = map_cache(config, args.k, p.box_keys);
-  b.v = map_cache(config, args.v, p.box_keys);
+  if (spec.banded) {
+    b.k = map_bands(config, args.k, p.box_keys, p.k_place);
+    b.v = map_bands(config, args.v, p.box_keys, p.v_place);
+  } else {
+    b.k = map_cache(config, args.k, p.box_keys);
+    b.v = map_cache(config, args.v, p.box_keys);
+  }
   return b;
 }
 

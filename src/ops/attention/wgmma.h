@@ -26,6 +26,7 @@ void for_each_field(const AttentionWgmmaSpec& s, Visit&& visit) {
   visit("num_stages", s.num_stages);
   visit("num_q_stages", s.num_q_stages);
   visit("gather", s.gather);
+  visit("banded", s.banded);
 }
 
 template <>
@@ -56,7 +57,8 @@ std::string why_not_wgmma(const AttentionConfig& config);
 ScheduleSpec wgmma_schedule(const AttentionConfig& config, const AttentionWgmmaSpec& spec,
                             int num_groups);
 
-/// True when the copy engine can read a run's q, k and v: 16-byte aligned data and strides.
+/// True when the copy engine can read a run's q, k and v: 16-byte aligned data and strides, and
+/// paged caches of fewer than 2^31 places (their extent over the common divisor of their strides).
 bool wgmma_can_read(const AttentionArgs& args);
 
 /// The launch argument of a run, and what its tensor maps must say.
