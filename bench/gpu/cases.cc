@@ -50,12 +50,23 @@ double number_or_zero(const JsonValue& row, const char* name) {
   return value == nullptr ? 0.0 : value->number;
 }
 
-Case case_of(const JsonValue& row) {
-  const auto integer = [&](const char* name) {
-    return static_cast<int>(row.at(name).integer(0, 1 << 24));
-  };
-  Case c;
-  c.id = row.at("id").string;
+int integer_of(const JsonValue& row, const char* name) {
+  return static_cast<int>(row.at(name).integer(0, 1 << 24));
+}
+
+void read_lengths(const JsonValue& row, Case& c) {
+  const auto integer = [&](const char* name) { return integer_of(row, name); };
+  if (const JsonValue* requests = row.find("requests")) {
+    if (requests->string != "one qo 2048 kv 8192, 63 qo 1 kv 4096") {
+      throw std::runtime_error("requests: expected words this program knows, got " +
+                               requests->string);
+    }
+    c.qo_lens.assign(64, 1);
+    c.kv_lens.assign(64, 4096);
+    c.qo_lens[0] = 2048;
+    c.kv_lens[0] = 8192;
+    return;
+  }
   const int batch = integer("batch");
   c.qo_lens.assign(static_cast<size_t>(batch), integer("qo_len"));
   if (row.at("kv_len").kind == JsonValue::Kind::string) {
@@ -63,6 +74,13 @@ Case case_of(const JsonValue& row) {
   } else {
     c.kv_lens.assign(static_cast<size_t>(batch), integer("kv_len"));
   }
+}
+
+Case case_of(const JsonValue& row) {
+  const auto integer = [&](const char* name) { return integer_of(row, name); };
+  Case c;
+  c.id = row.at("id").string;
+  read_lengths(row, c);
   AttentionConfig& config = c.config;
   config.dtype_q = dtype_of(row.at("dtype").string);
   config.dtype_kv = dtype_of(row.at("kv_dtype").string);
@@ -72,12 +90,21 @@ Case case_of(const JsonValue& row) {
   config.page_size = integer("page_size");
   config.mask = row.at("causal").boolean ? MaskMode::causal : MaskMode::none;
   if (row.find("rope") != nullptr) config.rope = {.mode = RopeMode::neox, .theta = 5e5f};
-  config.max_batch_size = batch;
+  config.max_batch_size = static_cast<int>(c.qo_lens.size());
   config.max_nnz_qo = std::accumulate(c.qo_lens.begin(), c.qo_lens.end(), 0);
   c.target_us = number_or_zero(row, "target_us");
   c.floor_us = number_or_zero(row, "floor_us");
   c.peer_us = number_or_zero(row, "peer_us");
+  c.target_tflops = number_or_zero(row, "target_tflops");
+  c.peer_tflops = number_or_zero(row, "peer_tflops");
   return c;
+}
+
+bool is_of(const JsonValue& row, CaseKind kind) {
+  const std::string& id = row.at("id").string;
+  if (kind == CaseKind::decode) return id.starts_with("decode/") || id.starts_with("verify/");
+  if (!id.starts_with("prefill/") && !id.starts_with("mixed/")) return false;
+  return !is_fp8(dtype_of(row.at("dtype").string));
 }
 
 }  // namespace
@@ -89,7 +116,17 @@ int64_t Case::kv_bytes() const {
          size_of(config.dtype_kv);
 }
 
-std::vector<Case> read_cases(const std::string& path, const std::string& filter) {
+double Case::flops() const {
+  double pairs = 0;
+  for (size_t r = 0; r < qo_lens.size(); ++r) {
+    const double qo = qo_lens[r];
+    pairs += qo * kv_lens[r];
+    if (config.mask == MaskMode::causal) pairs -= 0.5 * qo * (qo - 1);
+  }
+  return 2.0 * config.num_qo_heads * (config.head_dim_qk + config.head_dim_vo) * pairs;
+}
+
+std::vector<Case> read_cases(const std::string& path, const std::string& filter, CaseKind kind) {
   std::ifstream file(path);
   if (!file) throw std::runtime_error("cannot read " + path);
   std::vector<Case> cases;
@@ -97,8 +134,7 @@ std::vector<Case> read_cases(const std::string& path, const std::string& filter)
     if (line.empty()) continue;
     const JsonValue row = cli::parse_json(line);
     const std::string& id = row.at("id").string;
-    const bool ours = id.starts_with("decode/") || id.starts_with("verify/");
-    if (ours && id.find(filter) != std::string::npos) cases.push_back(case_of(row));
+    if (is_of(row, kind) && id.find(filter) != std::string::npos) cases.push_back(case_of(row));
   }
   return cases;
 }

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-# torch's cuDNN attention beside attention_gpu_bench: the decode rows of bench/targets.jsonl whose
-# requests are equally long, over contiguous KV, captured in a CUDA graph over inputs that rotate
-# past the L2. A peer to look at, not a part of the build: without torch or a GPU it says so and
-# ends well. Run: bench/gpu/peer_torch.py bench/targets.jsonl [--filter TEXT]
+# torch's cuDNN attention beside attention_gpu_bench and prefill_gpu_bench: the decode rows of
+# bench/targets.jsonl whose requests are equally long, over contiguous KV, and the dense prefill
+# rows; captured in a CUDA graph over inputs that rotate past the L2. A peer to look at, not a part
+# of the build: without torch or a GPU it says so and ends well.
+# Run: bench/gpu/peer_torch.py bench/targets.jsonl [--filter TEXT]
 import argparse
 import json
 import statistics
@@ -13,11 +14,24 @@ ROTATE_BYTES = 400 << 20  # several times the L2
 ROUNDS = 15
 
 
+def is_prefill(row):
+    return row["id"].startswith("prefill/")
+
+
+def tflops(row, us):
+    pairs = row["qo_len"] * row["kv_len"]
+    if row["causal"]:
+        pairs -= row["qo_len"] * (row["qo_len"] - 1) / 2
+    return 4 * row["batch"] * row["num_qo_heads"] * row["head_dim"] * pairs / us * 1e-6
+
+
 def make_inputs(torch, row):
     heads, kv_heads, dim = row["num_qo_heads"], row["num_kv_heads"], row["head_dim"]
     batch, kv_len = row["batch"], row["kv_len"]
     bytes_of_kv = 4 * batch * kv_len * kv_heads * dim
     sets = min(96, max(2, -(-ROTATE_BYTES // bytes_of_kv)))
+    if is_prefill(row):  # one call reads and writes more than the L2 holds
+        sets = 2
 
     def tensor(num_heads, length):
         return torch.randn(batch, num_heads, length, dim, device="cuda", dtype=torch.bfloat16)
@@ -33,7 +47,8 @@ def measure(torch, row):
 
     def calls():
         for q, k, v in inputs:
-            torch.nn.functional.scaled_dot_product_attention(q, k, v, enable_gqa=gqa)
+            torch.nn.functional.scaled_dot_product_attention(
+                q, k, v, is_causal=is_prefill(row) and row["causal"], enable_gqa=gqa)
 
     calls()
     torch.cuda.synchronize()
@@ -52,13 +67,15 @@ def measure(torch, row):
 
 
 def comparable(row, text):
+    if is_prefill(row):
+        return text in row["id"] and row["dtype"] == "bf16" and row["page_size"] == 0
     return (row["id"].startswith("decode/") and text in row["id"]
             and isinstance(row["kv_len"], int) and row["kv_dtype"] == "bf16"
             and "rope" not in row and row["page_size"] != 1)
 
 
 def main():
-    parser = argparse.ArgumentParser(description="torch's cuDNN attention on decode rows")
+    parser = argparse.ArgumentParser(description="torch's cuDNN attention")
     parser.add_argument("targets")
     parser.add_argument("--filter", default="")
     options = parser.parse_args()
@@ -78,8 +95,11 @@ def main():
             continue
         with torch.no_grad(), sdpa_kernel(SDPBackend.CUDNN_ATTENTION):
             us = measure(torch, row)
-        print(json.dumps({"id": row["id"], "peer": f"torch {torch.__version__} cuDNN, contiguous",
-                          "us": round(us, 1)}), flush=True)
+        line = {"id": row["id"], "peer": f"torch {torch.__version__} cuDNN, contiguous",
+                "us": round(us, 1)}
+        if is_prefill(row):
+            line["tflops"] = round(tflops(row, us), 1)
+        print(json.dumps(line), flush=True)
     return 0
 
 

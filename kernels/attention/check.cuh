@@ -44,6 +44,17 @@ __device__ __forceinline__ int32_t request_at(const AttentionCheckParams& p, int
   return begin;
 }
 
+/// Takes the batch's work away, that of an earlier failure too: a plan may have been made since.
+template <AttentionCheckSpec spec>
+__device__ __forceinline__ void clear_work(const AttentionCheckParams& p) {
+  const int32_t thread = static_cast<int32_t>(threadIdx.x);
+  for (int32_t g = thread; g <= p.num_groups; g += spec.num_threads) p.work_indptr[g] = 0;
+  if (p.short_work_indptr == nullptr) return;
+  for (int32_t g = thread; g <= p.num_short_groups; g += spec.num_threads) {
+    p.short_work_indptr[g] = 0;
+  }
+}
+
 }  // namespace attention_check
 
 /// REQUIRES: one CTA of spec.num_threads.
@@ -54,7 +65,7 @@ __device__ __forceinline__ void check_attention_batch(const AttentionCheckParams
   const int32_t thread = static_cast<int32_t>(threadIdx.x);
   if (thread == 0) first = kFine;
   griddep_wait();
-  if (p.result->error != PlanError::none) return;  // the plan is empty already
+  if (p.result->error != PlanError::none) return clear_work<spec>(p);
 
   uint32_t error = kFine;
   for (int32_t r = thread; r < p.batch_size; r += spec.num_threads) {
@@ -72,7 +83,7 @@ __device__ __forceinline__ void check_attention_batch(const AttentionCheckParams
   if (error != kFine) atomicMin(&first, error);
   __syncthreads();
   if (first == kFine) return;
-  for (int32_t g = thread; g <= p.num_groups; g += spec.num_threads) p.work_indptr[g] = 0;
+  clear_work<spec>(p);
   if (thread == 0) {
     *p.result = PlanResult{0,
                            p.batch_size,

@@ -22,6 +22,8 @@ struct AttentionCheckParams {
   MaskMode mask;
   int32_t batch_size;
   int32_t num_groups;
+  int32_t* short_work_indptr;  // [num_short_groups + 1]: the plan's other list, or null
+  int32_t num_short_groups;
 };
 
 }  // namespace weft

@@ -157,8 +157,11 @@ __device__ __forceinline__ void attention_mma(const AttentionMmaParams& p) {
   griddep_launch_dependents();
   const int32_t group = p.lanes.quotient(blockIdx.x);
   AttentionMma<spec> attention(p, smem, group, p.lanes.remainder(blockIdx.x, group));
-  griddep_wait();
+  // Beside another list's kernel, which let this one start only after its own wait: whoever comes
+  // behind waits for this grid alone, so this grid does not end before that one.
+  if (p.beside == 0) griddep_wait();
   attention.run();
+  if (p.beside != 0 && blockIdx.x == 0) griddep_wait();
 }
 
 }  // namespace weft

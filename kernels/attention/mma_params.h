@@ -19,6 +19,7 @@ struct AttentionMmaParams {
   int32_t window_hint;  // fixed_splits: the window the plan was made for
   int32_t q_vectors;    // 1: every row of q lies on 16 bytes; 0: read element by element
   int32_t kv_vectors;   // the same of k and v
+  int32_t beside;  // 1: the kernel ahead runs the other list of the same plan, at the same time
 };
 
 }  // namespace weft

@@ -17,6 +17,7 @@ enum class AttentionUnit : uint8_t {
   cpu_avx512_bf16,  // vdpbf16ps
   cpu_amx_bf16,     // tdpbf16ps
   cuda_mma,         // mma.sync, sm_80 and later
+  cuda_wgmma,       // wgmma and the bulk copy engine, sm_90; mma.sync beside it for short queries
 };
 
 WEFT_HD constexpr const char* name_of(AttentionUnit u) {
@@ -33,6 +34,8 @@ WEFT_HD constexpr const char* name_of(AttentionUnit u) {
       return "cpu_amx_bf16";
     case AttentionUnit::cuda_mma:
       return "cuda_mma";
+    case AttentionUnit::cuda_wgmma:
+      return "cuda_wgmma";
   }
   return "invalid";
 }
@@ -48,6 +51,8 @@ struct AttentionSpec {
   MaskMode mask = MaskMode::none;
   Rope rope;
   ScheduleSpec schedule;
+  /// cuda_wgmma: of the general kernel, which runs beside for requests of few rows.
+  ScheduleSpec short_schedule = no_requests();
 
   bool operator==(const AttentionSpec&) const = default;
 };

@@ -6,6 +6,7 @@
 
 #include "kernels/attention/wgmma_attend.cuh"
 #include "kernels/attention/wgmma_finish.cuh"
+#include "kernels/attention/wgmma_gather.cuh"
 #include "kernels/ptx/griddep.cuh"
 #include "kernels/ptx/setmaxnreg.cuh"
 
@@ -18,27 +19,12 @@ __device__ __forceinline__ void wgmma_consume(const AttentionWgmmaParams& params
   // The same in all lanes of a warp, which the compiler must see for its uniform registers.
   const int32_t warpgroup =
       __shfl_sync(0xffffffffu, static_cast<int32_t>(threadIdx.x) / 128, 0) - 1;
-  const WgmmaTile* const tiles = reinterpret_cast<const WgmmaTile*>(smem + kSmem.tiles);
-  volatile int32_t* const word = reinterpret_cast<volatile int32_t*>(smem + kSmem.last_arrival);
-  WgmmaAttend<spec> attend{params, base, warpgroup, WgmmaRings::at(spec, base)};
-  const WgmmaFinish<spec> finish{params, warpgroup};
-  if (warpgroup == spec.num_consumers - 1) attend.pass_turn();  // the first turn is group 0's
-  for (int32_t i = 0;; i = i + 1 == kSmem.num_tiles(spec) ? 0 : i + 1) {
-    wait_full(attend.rings.q, attend.rings.at_q);
-    const WgmmaTile& tile = tiles[i];
-    if (tile.num_blocks < 0) break;
-    if (tile.num_blocks > 0) {
-      attend.run(tile);
-    } else {
-      attend.run_nothing();
-    }
-    if (tile.merge < 0) {
-      finish.write_whole(tile, attend.rows, attend.o);
-    } else {
-      finish.write_piece(tile, attend.rows, attend.o);
-      finish.arrive_and_merge(tile, word, WgmmaBarriers::consumers);
-    }
-  }
+  WgmmaAttend<spec> attend{params, base, reinterpret_cast<const WgmmaTile*>(smem + kSmem.tiles),
+                           warpgroup, WgmmaRings::at(spec, base)};
+  const WgmmaFinish<spec> finish{
+      params, warpgroup,
+      reinterpret_cast<volatile int32_t*>(smem + kSmem.last_arrival) + warpgroup};
+  attend.run(finish);
 }
 
 /// REQUIRES: AttentionWgmmaSmem::of(spec).bytes of dynamic shared memory, a CTA for each worker.
@@ -53,24 +39,33 @@ __device__ __forceinline__ void attention_wgmma(const AttentionWgmmaParams& para
   constexpr int kConsumerRegisters = spec.num_consumers == 3 ? 160 : 232;
   static_assert(kProducerRegisters + spec.num_consumers * kConsumerRegisters <=
                 kAtEntry * (spec.num_consumers + 1));
+  const int32_t* const work =
+      params.args.work_indptr + static_cast<int32_t>(blockIdx.x) / params.head_lanes;
+  const bool idle = work[0] == work[1];  // read ahead of the wait, as in attention_mma
   const int32_t warp = __shfl_sync(0xffffffffu, static_cast<int32_t>(threadIdx.x) / 32, 0);
   const WgmmaRings rings = WgmmaRings::at(spec, smem_address(smem));
   if (threadIdx.x == 0) {
     constexpr uint32_t kConsumerWarps = 4 * spec.num_consumers;
     rings.q.init(kConsumerWarps);
-    rings.k.init(kConsumerWarps);
-    rings.v.init(kConsumerWarps);
+    constexpr uint32_t kProducers = spec.gather ? 4 : 1;  // warps, or the copy engine
+    rings.k.init(kConsumerWarps, kProducers);
+    rings.v.init(kConsumerWarps, kProducers);
     mbarrier_fence_init();
   }
-  griddep_launch_dependents();
+  // Only now: the kernel of the plan's other list may run beside this one without a wait of its
+  // own. A CTA without work makes room for it.
   griddep_wait();
+  griddep_launch_dependents();
+  if (idle) return;
   __syncthreads();
   if (warp < 4) {
     release_registers<kProducerRegisters>();
-    if (warp == 0) {
-      WgmmaProducer<spec> producer{params, smem_address(smem),
-                                   reinterpret_cast<WgmmaTile*>(smem + kSmem.tiles),
-                                   static_cast<int32_t>(threadIdx.x), rings};
+    WgmmaProducer<spec> producer{params, smem_address(smem),
+                                 reinterpret_cast<WgmmaTile*>(smem + kSmem.tiles),
+                                 static_cast<int32_t>(threadIdx.x), rings};
+    if constexpr (spec.gather) {
+      WgmmaGather<spec>{producer, static_cast<int32_t>(threadIdx.x)}.run();
+    } else if (warp == 0) {
       producer.run();
     }
   } else {

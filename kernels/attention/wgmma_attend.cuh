@@ -18,13 +18,6 @@
 
 namespace weft {
 
-/// Named barriers of the kernel: one for all consumers, and by warpgroup its turn and its own.
-struct WgmmaBarriers {
-  static constexpr uint32_t consumers = 1;
-  static constexpr uint32_t turn = 2;  // + warpgroup
-  static constexpr uint32_t own = 5;   // + warpgroup
-};
-
 template <AttentionWgmmaSpec spec>
 struct WgmmaAttend {
   static constexpr AttentionWgmmaSmem kSmem = AttentionWgmmaSmem::of(spec);
@@ -37,6 +30,7 @@ struct WgmmaAttend {
 
   const AttentionWgmmaParams& params;
   const uint32_t smem;
+  const WgmmaTile* const tiles;  // in shared memory
   const int32_t warpgroup;
   WgmmaRings rings;
 
@@ -118,24 +112,24 @@ struct WgmmaAttend {
     wait_full(rings.v, rings.at_v);
     const int32_t first = t.kv_len - key;
     const uint32_t slot = smem + kSmem.v + static_cast<uint32_t>(rings.at_v.slot * kV.bytes());
-    const int32_t words = (spec.kv_tile - first) * 8;  // of 16 bytes, in one slice
+    const int32_t thread = static_cast<int32_t>(threadIdx.x % 128);
 #pragma unroll 1
     for (int32_t slice = 0; slice < kV.num_slices(); ++slice) {
-      const uint32_t begin = slot + static_cast<uint32_t>(slice * kV.slice_bytes() + first * 128);
 #pragma unroll 1
-      for (int32_t i = static_cast<int32_t>(threadIdx.x % 128); i < words; i += 128) {
-        store_shared(begin + static_cast<uint32_t>(16 * i), make_uint4(0, 0, 0, 0));
+      for (int32_t row = first + thread / 8; row < spec.kv_tile; row += 16) {
+        const int32_t at = kV.at(row, slice * kV.slice_columns() + thread % 8 * 8);
+        store_shared(slot + static_cast<uint32_t>(at), make_uint4(0, 0, 0, 0));
       }
     }
     fence_async_proxy();
     named_barrier_sync(WgmmaBarriers::own + warpgroup, 128);
   }
 
-  /// Block `key`, and PV of the block before unless it is the first. K of the block is there, and
-  /// that of the next when it ends.
+  /// Dots and weights of block `key`, and PV of the block before unless it is the first that is
+  /// open; PV still runs at the end. K of the block is there, and that of the next of the tile when
+  /// it ends. Returns whether the accumulator must be multiplied by `factor`.
   template <bool kFirst>
-  __device__ __forceinline__ void step(const WgmmaTile& t, int32_t key) {
-    float factor[2];
+  __device__ __forceinline__ bool step(const WgmmaTile& t, int32_t key, float (&factor)[2]) {
     take_turn();
     pin_registers(s);
     pin_registers(o);
@@ -155,17 +149,36 @@ struct WgmmaAttend {
     // The branch of this wait keeps ptxas from waiting for PV ahead of the softmax.
     pin_registers(s);
     if (key > t.key_begin) wait_full(rings.k, rings.at_k);
-    if constexpr (!kFirst) {
-      wgmma_wait<0>();
-      pin_registers(o);
-      release(rings.v, rings.at_v);
-      if (raised) rescale_rows(o, factor);
-    }
+    return raised;
+  }
+
+  __device__ __forceinline__ void clear() {
+#pragma unroll
+    for (float& x : o) x = 0.0f;
+  }
+
+  /// The first key of a tile's first block, which is the rightmost, once its keys are there.
+  __device__ __forceinline__ int32_t enter(const WgmmaTile& t) {
+    body_begin = t.body_begin;
+    body_end = t.body_end;
+    linear_scale = t.scale * kWgmmaLog2E;
+    wait_full(rings.k, rings.at_k);
+    return t.key_begin + (t.num_blocks - 1) * spec.kv_tile;
+  }
+
+  /// A further block: the state of all before it.
+  __device__ __forceinline__ void next_block(const WgmmaTile& t, int32_t key) {
+    float factor[2];
+    const bool raised = step<false>(t, key, factor);
+    wgmma_wait<0>();
+    pin_registers(o);
+    release(rings.v, rings.at_v);
+    if (raised) rescale_rows(o, factor);
     pack_fragment<spec.dtype>(s, p);
   }
 
   /// PV of the last block.
-  __device__ __forceinline__ void finish() {
+  __device__ __forceinline__ void last_block() {
     wait_full(rings.v, rings.at_v);
     pin_registers(o);
     wgmma_fence();
@@ -175,33 +188,59 @@ struct WgmmaAttend {
     release(rings.v, rings.at_v);
   }
 
-  __device__ __forceinline__ void clear() {
-#pragma unroll
-    for (float& x : o) x = 0.0f;
-    rows = {};
-  }
-
-  /// The state of rows that no block is visible to.
-  __device__ __forceinline__ void run_nothing() {
-    clear();
-    release(rings.q, rings.at_q);
-  }
-
-  /// The tile's state: o unnormalised, rows.d as parts of four lanes. Releases the queries.
-  /// REQUIRES: t.num_blocks > 0.
-  __device__ __forceinline__ void run(const WgmmaTile& t) {
-    int32_t key = t.key_begin + (t.num_blocks - 1) * spec.kv_tile;
-    body_begin = t.body_begin;
-    body_end = t.body_end;
-    linear_scale = t.scale * kWgmmaLog2E;
-    clear();
-    wait_full(rings.k, rings.at_k);
-    step<true>(t, key);
-    if (t.kv_len - key < spec.kv_tile) clear_tail(t, key);
-    for (key -= spec.kv_tile; key >= t.key_begin; key -= spec.kv_tile) step<false>(t, key);
-    finish();
-    rows.d[0] = quad_sum(rows.d[0]);
-    rows.d[1] = quad_sum(rows.d[1]);
+  /// All tiles of the CTA; finish.write(tile, rows, o) takes the state of each: o unnormalised,
+  /// rows.d as parts of four lanes. The first dots of a tile are issued with the last PV of the
+  /// tile before, whose state is then written while the tensor cores do the other warpgroup's
+  /// products.
+  template <class Finish>
+  __device__ __forceinline__ void run(const Finish& finish) {
+    // With one slot for queries, those of the next tile come too late for that.
+    constexpr bool kGoesOn = spec.num_q_stages > 1;
+    if (warpgroup == spec.num_consumers - 1) pass_turn();  // the first turn is group 0's
+    int32_t last = -1;                                     // the tile that is not yet written
+    bool last_sums = false;                                // nor its last PV issued
+    for (int32_t slot = 0;; slot = slot + 1 == kSmem.num_tiles(spec) ? 0 : slot + 1) {
+      wait_full(rings.q, rings.at_q);
+      const WgmmaTile& t = tiles[slot];
+      const int32_t num_blocks = t.num_blocks;
+      int32_t key = 0;
+      if (num_blocks > 0) key = enter(t);
+      const bool goes_on = kGoesOn && last_sums && num_blocks > 0;
+      float factor[2];
+      if (kGoesOn && last >= 0) {
+        const WgmmaRows before = rows;
+        if (goes_on) {
+          rows = {};
+          step<false>(t, key, factor);
+          wgmma_wait<0>();
+          pin_registers(o);
+          release(rings.v, rings.at_v);
+          pack_fragment<spec.dtype>(s, p);
+        } else if (last_sums) {
+          last_block();
+        }
+        finish.write(tiles[last], before, o);
+      }
+      if (num_blocks < 0) break;
+      clear();
+      if (!goes_on) {
+        rows = {};
+        if (num_blocks > 0) {
+          step<true>(t, key, factor);
+          pack_fragment<spec.dtype>(s, p);
+        } else {
+          release(rings.q, rings.at_q);
+        }
+      }
+      if (num_blocks > 0 && t.kv_len - key < spec.kv_tile) clear_tail(t, key);
+      for (key -= spec.kv_tile; key >= t.key_begin; key -= spec.kv_tile) next_block(t, key);
+      last = slot;
+      last_sums = num_blocks > 0;
+      if constexpr (!kGoesOn) {
+        if (last_sums) last_block();
+        finish.write(t, rows, o);
+      }
+    }
   }
 };
 

@@ -8,12 +8,21 @@
 
 namespace weft {
 
+/// Banded: a page and head as the last coordinate of their map, page * a + head * b.
+struct WgmmaPlace {
+  int32_t page;
+  int32_t head;
+};
+
 /// CTA w executes items work_indptr[w / head_lanes] .. of lane w % head_lanes.
 struct AttentionWgmmaParams {
   TensorMap q_map;  // (dim, query head, token), box (64, group, qo_tile / group)
   TensorMap k_map;  // (dim, token of page, KV head, page), box (64, box_keys, 1, 1);
-  TensorMap v_map;  // ragged: one page that holds all tokens
+  TensorMap v_map;  // ragged: one page that holds all tokens. Banded: (dim of slice, token of
+                    // band, slice, band of page, place), box (64, 8, all, box_keys / 8, 1)
   AttentionParams args;
+  WgmmaPlace k_place;
+  WgmmaPlace v_place;
   FastDivisor group;  // packed row p of a request: token p / group_size
   FastDivisor page;   // ragged: 0
   int32_t head_lanes;

@@ -38,47 +38,59 @@ struct WgmmaProducer {
 
   // A decoded tile lives in shared memory on this side too: the producer has few registers.
 
-  /// One block of K or V into the next slot of its ring. A lane issues every 32nd box; a box is a
-  /// slice of 64 columns of box_keys keys, and boxes past the request's end are left out.
+  /// The box of a block that this lane issues, of K and a step later of V: a box is box_keys keys
+  /// of a slice, or banded of all slices. Lanes l, l + kBoxes, ... have the same keys.
+  struct Box {
+    int32_t token;  // of its page; ragged: of the tensor
+    int32_t page;
+    bool exists;  // boxes past the request's end are left out
+  };
+  static constexpr int32_t kBoxes = spec.kv_tile / 16;
+
+  /// The look-up is a load that nobody waits for here: it is asked for a block ahead.
+  __device__ __forceinline__ Box find_box(const WgmmaTile& t, int32_t key) const {
+    const int32_t in_block = thread % kBoxes * params.box_keys;
+    const int32_t at = key + in_block;
+    Box box{t.first_kv + at, 0, in_block < spec.kv_tile && at < t.kv_len};
+    if (params.args.lengths.page_size == 0 || !box.exists) return box;
+    const int32_t index = params.page.quotient(at);
+    box.token = params.page.remainder(at, index);
+    box.page = params.args.kv_indices[t.first_kv + index];
+    return box;
+  }
+
+  /// One block of K or V into the next slot of its ring.
   template <bool kIsV>
-  __device__ __forceinline__ void load_block(const WgmmaTile& t, int32_t key) {
+  __device__ __forceinline__ void load_block(const WgmmaTile& t, const Box& box) {
     constexpr SwizzledTile kTile = kIsV ? kSmem.v_tile(spec) : kSmem.k_tile(spec);
-    constexpr int32_t kSlices = kTile.num_slices();
-    constexpr int32_t kEach = 32 / kSlices;  // boxes of a slice that lanes issue at a time
+    constexpr int32_t kSlices = spec.banded ? 1 : kTile.num_slices();  // that are boxes
+    static_assert(kBoxes * kSlices <= 32);
     const Ring& ring = kIsV ? rings.v : rings.k;
     RingPosition& at = kIsV ? rings.at_v : rings.at_k;
     const TensorMap& map = kIsV ? params.v_map : params.k_map;
-    const int32_t rows = params.box_keys;
-    const int32_t boxes = ceil_div(min_of(t.kv_len - key, spec.kv_tile), rows);
-    const int32_t slice = thread % kSlices;
-    int32_t box = thread < kEach * kSlices ? thread / kSlices : boxes;
-    int32_t token, page;
-    find_box(t, key + box * rows, box < boxes, token, page);  // while the slot is not yet free
+    const int32_t slice = thread / kBoxes;
+    const bool issues = box.exists && slice < kSlices;
+    const int32_t boxes = __popc(__ballot_sync(0xffffffffu, issues));
     wait_empty(ring, at);
     const uint32_t full = ring.full(at.slot);
-    if (thread == 0) mbarrier_arrive_expect(full, kSlices * boxes * rows * kTile.span);
+    if (thread == 0) {
+      mbarrier_arrive_expect(full,
+                             boxes * params.box_keys * (kTile.bytes() / kTile.rows / kSlices));
+    }
     __syncwarp();
-    uint32_t to = smem + (kIsV ? kSmem.v : kSmem.k) + at.slot * kTile.bytes() +
-                  slice * kTile.slice_bytes() + box * rows * kTile.span;
-#pragma unroll 1
-    while (box < boxes) {
-      tma_load(to, map, full, slice * kTile.slice_columns(), token, t.kv_head, page);
-      box += kEach;
-      to += kEach * rows * kTile.span;
-      find_box(t, key + box * rows, box < boxes, token, page);
+    if (issues) {
+      const uint32_t to = smem + (kIsV ? kSmem.v : kSmem.k) + at.slot * kTile.bytes() +
+                          thread % kBoxes * params.box_keys / 8 * kTile.band_stride();
+      if constexpr (spec.banded) {
+        const WgmmaPlace& place = kIsV ? params.v_place : params.k_place;
+        tma_load(to, map, full, 0, 0, 0, box.token / 8,
+                 box.page * place.page + t.kv_head * place.head);
+      } else {
+        tma_load(to + slice * kTile.slice_stride(), map, full, slice * kTile.slice_columns(),
+                 box.token, t.kv_head, box.page);
+      }
     }
     at.advance(ring);
-  }
-
-  /// Where a key lies in the cache; ragged: in its only page.
-  __device__ __forceinline__ void find_box(const WgmmaTile& t, int32_t key, bool exists,
-                                           int32_t& token, int32_t& page) const {
-    token = t.first_kv + key;
-    page = 0;
-    if (params.args.lengths.page_size == 0 || !exists) return;
-    const int32_t index = params.page.quotient(key);
-    token = params.page.remainder(key, index);
-    page = params.args.kv_indices[t.first_kv + index];
   }
 
   /// Tells the consumers of a tile, and brings its queries.
@@ -92,7 +104,7 @@ struct WgmmaProducer {
         const int32_t token = t.first_token + params.group.quotient(t.row_begin);
 #pragma unroll 1
         for (int32_t slice = 0; slice < kTile.num_slices(); ++slice) {
-          tma_load(smem + kSmem.q + rings.at_q.slot * kTile.bytes() + slice * kTile.slice_bytes(),
+          tma_load(smem + kSmem.q + rings.at_q.slot * kTile.bytes() + slice * kTile.slice_stride(),
                    params.q_map, full, slice * kTile.slice_columns(),
                    t.kv_head * params.group.divisor, token);
         }
@@ -107,11 +119,17 @@ struct WgmmaProducer {
   /// Right to left; K runs one block ahead of V, as the consumers ask for them.
   __device__ __forceinline__ void run_tile(const WgmmaTile& t) {
     int32_t key = t.key_begin + (t.num_blocks - 1) * spec.kv_tile;
+    Box before{}, next{};
+    if (t.num_blocks > 0) next = find_box(t, key);
 #pragma unroll 1
-    for (int32_t i = 0; i <= t.num_blocks; ++i, key -= spec.kv_tile) {
-      if (i < t.num_blocks) load_block<false>(t, key);
+    for (int32_t i = 0; i <= t.num_blocks; ++i) {
+      const Box box = next;
+      key -= spec.kv_tile;
+      if (i + 1 < t.num_blocks) next = find_box(t, key);
+      if (i < t.num_blocks) load_block<false>(t, box);
       if (i == 0) announce(t);
-      if (i > 0) load_block<true>(t, key + spec.kv_tile);
+      if (i > 0) load_block<true>(t, before);
+      before = box;
     }
   }
 

@@ -31,6 +31,12 @@ struct WgmmaTile {
   float scale;  // raw dot product to natural logit
 };
 
+/// Named barriers of the kernel, by warpgroup: its turn at the tensor cores, and its own.
+struct WgmmaBarriers {
+  static constexpr uint32_t turn = 1;  // + warpgroup
+  static constexpr uint32_t own = 4;   // + warpgroup
+};
+
 /// Byte offsets from a base aligned to 1024. A slot of K or V is a SwizzledTile.
 struct AttentionWgmmaSmem {
   int32_t q;
@@ -40,23 +46,23 @@ struct AttentionWgmmaSmem {
   int32_t q_ring;
   int32_t k_ring;
   int32_t v_ring;
-  int32_t last_arrival;  // a word the consumers share
+  int32_t last_arrival;  // a word for each consumer warpgroup
   int32_t bytes;
 
-  /// Slots for WgmmaTile: being finished, being computed or waiting with its queries, being
-  /// decoded. The producer writes tile i when it last saw the queries of i - 1 - num_q_stages
-  /// released, and then the tile before that is finished.
+  /// Slots for WgmmaTile: being closed, being computed or waiting with its queries, being decoded,
+  /// and one more: the producer writes tile i when it last saw the queries of i - 1 - num_q_stages
+  /// released, and while that tile's only block is computed the one before is still being closed.
   WEFT_HD static constexpr int32_t num_tiles(const AttentionWgmmaSpec& s) {
-    return 2 + s.num_q_stages;
+    return 3 + s.num_q_stages;
   }
   WEFT_HD static constexpr SwizzledTile q_tile(const AttentionWgmmaSpec& s) {
     return {s.tile_rows(), s.head_dim_qk, 128};
   }
   WEFT_HD static constexpr SwizzledTile k_tile(const AttentionWgmmaSpec& s) {
-    return {s.kv_tile, s.head_dim_qk, 128};
+    return {s.kv_tile, s.head_dim_qk, 128, s.banded};
   }
   WEFT_HD static constexpr SwizzledTile v_tile(const AttentionWgmmaSpec& s) {
-    return {s.kv_tile, s.head_dim_vo, 128};
+    return {s.kv_tile, s.head_dim_vo, 128, s.banded};
   }
 
   WEFT_HD static constexpr AttentionWgmmaSmem of(const AttentionWgmmaSpec& s) {

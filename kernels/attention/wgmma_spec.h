@@ -19,6 +19,8 @@ struct AttentionWgmmaSpec {
   int32_t kv_tile = 128;      // keys of a stage: 64, 80, 96 or 128
   int32_t num_stages = 2;     // of the K ring and of the V ring
   int32_t num_q_stages = 1;   // 2: the queries of the next tile come while this one is computed
+  bool gather = false;        // keys by copies of rows, for pages of any size; else by boxes
+  bool banded = false;  // paged, head dimensions in steps of 64: a box brings keys with all columns
 
   WEFT_HD constexpr int32_t num_threads() const { return 128 * (num_consumers + 1); }
   WEFT_HD constexpr int32_t tile_rows() const { return 64 * num_consumers; }

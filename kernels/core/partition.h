@@ -33,8 +33,10 @@ WEFT_HD constexpr int64_t least_share(const ScheduleSpec& s) {
 /// The tiles of equal requests, dealt to all but a few groups so that each gets whole ones or an
 /// equal piece of one, leave nothing or the least to merge: on a GPU, whose memory a few idle
 /// groups do not slow down, 2 to 4 us of a decode step.
-WEFT_HD GroupShares group_shares(const ScheduleSpec& s, int64_t total_cost, int64_t num_tiles) {
-  int64_t active = clamp_to<int64_t>(total_cost / least_share(s), 1, s.num_groups);
+/// `most_groups`: those this list may use, at most num_groups (kernels/core/share.h).
+WEFT_HD GroupShares group_shares(const ScheduleSpec& s, int64_t total_cost, int64_t num_tiles,
+                                 int32_t most_groups) {
+  int64_t active = clamp_to<int64_t>(total_cost / least_share(s), 1, most_groups);
   const int64_t tiles = num_tiles * s.heads_per_lane;
   if (s.spare_groups > 0 && tiles > 0) {
     const int64_t even =

@@ -36,9 +36,18 @@ struct ScheduleSpec {
   int32_t min_blocks = 1;    // least blocks of a piece
   int32_t spare_groups = 0;  // may stay idle, where the others then get whole tiles
   int32_t max_tile_partial_rows = 0;  // split_blocks > 0: a tile needing more is not cut
+  // Requests with fewer or more packed rows are left to another list of the same plan, which runs
+  // at the same time (kernels/core/share.h).
+  int32_t least_rows = 1;
+  int32_t most_rows = 0x7fffffff;
+  int32_t enough_percent = 100;  // of the groups, running alone, take no longer than all of them
   CostModel cost;
 
   WEFT_HD constexpr int32_t num_workers() const { return num_groups * head_lanes; }
+  WEFT_HD constexpr bool serves(int32_t rows) const {
+    return rows >= least_rows && rows <= most_rows;
+  }
+  WEFT_HD constexpr bool serves_none() const { return most_rows < least_rows; }
   bool operator==(const ScheduleSpec&) const = default;
 };
 
@@ -110,7 +119,15 @@ WEFT_HD constexpr int32_t causal_end(int32_t i, int32_t qo_len, int32_t kv_len) 
 /// Packed rows of one request are counted in int32: `select` bounds max_nnz_qo accordingly.
 WEFT_HD constexpr int32_t num_tiles(const ScheduleSpec& s, int32_t qo_len) {
   const int32_t rows = qo_len * s.group_size;
-  return rows <= s.qo_tile ? rows > 0 : ceil_div(rows, s.qo_tile);
+  if (!s.serves(rows)) return 0;
+  return rows <= s.qo_tile ? 1 : ceil_div(rows, s.qo_tile);
+}
+
+/// The schedule of a list for no requests.
+WEFT_HD constexpr ScheduleSpec no_requests() {
+  ScheduleSpec s;
+  s.most_rows = 0;
+  return s;
 }
 
 /// Blocks of a tile of `rows` rows that see keys [kv_begin, kv_end).

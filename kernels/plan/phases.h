@@ -6,6 +6,7 @@
 #pragma once
 
 #include "kernels/core/partition.h"
+#include "kernels/core/share.h"
 #include "kernels/plan/params.h"
 #include "kernels/plan/smem.h"
 
@@ -70,6 +71,19 @@ WEFT_HD int32_t count_tiles(const PlanSpec& s, const BatchLengths& b, int32_t ba
     tiles += num_tiles(s.schedule, b.qo_len(r));
   }
   return tiles;
+}
+
+/// What the thread's requests cost by the list that serves them. REQUIRES: count_tiles found them
+/// right.
+WEFT_HD ListCosts list_costs(const PlanSpec& s, const BatchLengths& b, int32_t batch_size,
+                             int32_t thread) {
+  const RequestChunk chunk = request_chunk(s, batch_size, thread);
+  ListCosts costs;
+  for (int32_t r = chunk.begin; r < chunk.end; ++r) {
+    costs.own += request_cost(s.schedule, b.qo_len(r), b.kv_len(r));
+    costs.beside += request_cost(s.beside, b.qo_len(r), b.kv_len(r));
+  }
+  return costs;
 }
 
 WEFT_HD void store_tile_begin(const PlanSpec& s, const BatchLengths& b, int32_t batch_size,
@@ -165,7 +179,7 @@ WEFT_HD PlanCut cut_in_chunk(const PlanSpec& s, const BatchLengths& b, int32_t b
 
 WEFT_HD GroupShares group_shares_of(const PlanSpec& s, int64_t total, int32_t batch_size,
                                     const PlanShared& shared) {
-  return group_shares(s.schedule, total, shared.tile_begin[batch_size]);
+  return group_shares(s.schedule, total, shared.tile_begin[batch_size], shared.most_groups);
 }
 
 /// Finds where group g begins; g = num_groups is the end.

@@ -46,6 +46,17 @@ __device__ __forceinline__ bool lay_out_tiles(const PlanParams& p, int32_t batch
   return true;
 }
 
+/// Leaves to the list beside this one its share of the groups.
+template <PlanSpec spec>
+__device__ __forceinline__ void share_groups(const PlanParams& p, int32_t batch_size,
+                                             PlanShared& shared, char* scan) {
+  const ListCosts mine = list_costs(spec, p.lengths, batch_size, static_cast<int32_t>(threadIdx.x));
+  Sums<int64_t, 2> total;
+  block_exclusive<spec.num_threads / 32>(Sums<int64_t, 2>{{mine.own, mine.beside}},
+                                         reinterpret_cast<Sums<int64_t, 2>*>(scan), total);
+  shared.most_groups = groups_beside(spec.schedule, spec.beside, {total.of[0], total.of[1]});
+}
+
 /// Prefix sums of the groups' counts; work_indptr, cut tiles and where whole ones go. Returns the
 /// counts of all groups, in threads up to and with num_groups.
 template <PlanSpec spec>
@@ -75,7 +86,7 @@ __device__ __forceinline__ void plan_batch(const PlanParams& p) {
   using namespace planner;
   static_assert(spec.schedule.num_groups < spec.num_threads, "a thread for each group and the end");
   extern __shared__ __align__(16) char smem[];
-  const PlanShared shared = PlanShared::in(spec, smem);
+  PlanShared shared = PlanShared::in(spec, smem);
   char* const scan = smem + PlanSmem::of(spec).scan;
   const int32_t thread = static_cast<int32_t>(threadIdx.x);
   if (thread < spec.schedule.num_groups) {
@@ -87,6 +98,9 @@ __device__ __forceinline__ void plan_batch(const PlanParams& p) {
   const int32_t batch_size = p.num_requests != nullptr ? *p.num_requests : p.batch_size;
   if (!lay_out_tiles<spec>(p, batch_size, shared, scan)) return griddep_publish();
 
+  if constexpr (!spec.beside.serves_none()) {
+    share_groups<spec>(p, batch_size, shared, scan + 3 * PlanSmem::kScanBytes);
+  }
   const TileWalk walk = chunk_walk(spec, p.lengths, batch_size, thread, shared);
   Sums<int64_t, 1> total_cost;
   const Sums<int64_t, 1> cost_before = block_exclusive<spec.num_threads / 32>(

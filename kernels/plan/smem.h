@@ -29,8 +29,8 @@ struct PlanGroup {
 
 /// Byte offsets; each array is aligned to 16.
 struct PlanSmem {
-  static constexpr int32_t kScans = 3;  // a buffer each, so that none waits for another's readers
-  static constexpr int32_t kScanBytes = 12 * 32;  // up to three words a warp
+  static constexpr int32_t kScans = 4;  // a buffer each, so that none waits for another's readers
+  static constexpr int32_t kScanBytes = 16 * 32;  // up to four words a warp
 
   int32_t chunk_cost;
   int32_t tile_begin;
@@ -65,6 +65,7 @@ struct PlanShared {
   PlanGroup* groups;      // [num_groups]
   int32_t* merge_pieces;  // [num_groups]
   int32_t* merge_states;  // [num_groups]
+  int32_t most_groups;    // that may get work: fewer where another list runs beside
 
   WEFT_HD static PlanShared in(const PlanSpec& s, char* base) {
     const PlanSmem m = PlanSmem::of(s);
@@ -74,7 +75,8 @@ struct PlanShared {
             reinterpret_cast<int32_t*>(base + m.cut_key),
             reinterpret_cast<PlanGroup*>(base + m.groups),
             reinterpret_cast<int32_t*>(base + m.merge_pieces),
-            reinterpret_cast<int32_t*>(base + m.merge_states)};
+            reinterpret_cast<int32_t*>(base + m.merge_states),
+            s.schedule.num_groups};
   }
 };
 

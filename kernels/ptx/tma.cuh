@@ -41,4 +41,14 @@ __device__ __forceinline__ void tma_load(uint32_t to, const TensorMap& map, uint
       : "memory");
 }
 
+__device__ __forceinline__ void tma_load(uint32_t to, const TensorMap& map, uint32_t barrier,
+                                         int32_t x0, int32_t x1, int32_t x2, int32_t x3,
+                                         int32_t x4) {
+  asm volatile(
+      "cp.async.bulk.tensor.5d.shared::cluster.global.mbarrier::complete_tx::bytes"
+      " [%0], [%1, {%3, %4, %5, %6, %7}], [%2];" ::"r"(to),
+      "l"(&map), "r"(barrier), "r"(x0), "r"(x1), "r"(x2), "r"(x3), "r"(x4)
+      : "memory");
+}
+
 }  // namespace weft

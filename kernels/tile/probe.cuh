@@ -18,11 +18,15 @@ __device__ __forceinline__ void probe_load(const TileProbeParams& p, uint32_t sm
   constexpr SwizzledTile kB = spec.b_tile();
   mbarrier_arrive_expect(ring.full(0), kA.bytes() + kB.bytes());
   for (int32_t i = 0; i < kA.num_slices(); ++i) {
-    tma_load(smem + kSmem.a + i * kA.slice_bytes(), p.a_map, ring.full(0), i * kA.slice_columns(),
+    tma_load(smem + kSmem.a + i * kA.slice_stride(), p.a_map, ring.full(0), i * kA.slice_columns(),
              0);
   }
+  if constexpr (spec.b_banded) {
+    tma_load(smem + kSmem.b, p.b_map, ring.full(0), 0, 0, 0, 0, 0);
+    return;
+  }
   for (int32_t i = 0; i < kB.num_slices(); ++i) {
-    tma_load(smem + kSmem.b + i * kB.slice_bytes(), p.b_map, ring.full(0), i * kB.slice_columns(),
+    tma_load(smem + kSmem.b + i * kB.slice_stride(), p.b_map, ring.full(0), i * kB.slice_columns(),
              0);
   }
 }

@@ -17,17 +17,19 @@ struct TileProbeSpec {
   int32_t span = 128;     // of both tiles
   bool b_across = false;  // B is stored [depth, columns]; else [columns, depth]
   bool a_in_registers = false;
+  bool b_banded = false;  // B comes as one box
 
   WEFT_HD constexpr SwizzledTile a_tile() const { return {64, depth, span}; }
   WEFT_HD constexpr SwizzledTile b_tile() const {
-    return b_across ? SwizzledTile{depth, columns, span} : SwizzledTile{columns, depth, span};
+    return b_across ? SwizzledTile{depth, columns, span, b_banded}
+                    : SwizzledTile{columns, depth, span, b_banded};
   }
   bool operator==(const TileProbeSpec&) const = default;
 };
 
 struct TileProbeParams {
-  TensorMap a_map;  // (column, row), box (span / 2, rows)
-  TensorMap b_map;
+  TensorMap a_map;    // (column, row), box (span / 2, rows)
+  TensorMap b_map;    // or banded: (column of slice, row of band, slice, band, 1), box all of it
   float* d;           // [64, columns]
   uint16_t* b_image;  // [b_tile().bytes() / 2]: shared memory as the copy engine left it
 };

@@ -19,10 +19,10 @@ struct Ring {
   __device__ __forceinline__ uint32_t empty(int32_t slot) const {
     return barriers + 8 * (slots + slot);
   }
-  /// By one thread. `consumers`: arrivals that empty a slot; one arrival fills it.
-  __device__ __forceinline__ void init(uint32_t consumers) const {
+  /// By one thread. `consumers`: arrivals that empty a slot; `producers`: those that fill it.
+  __device__ __forceinline__ void init(uint32_t consumers, uint32_t producers = 1) const {
     for (int32_t i = 0; i < slots; ++i) {
-      mbarrier_init(full(i), 1);
+      mbarrier_init(full(i), producers);
       mbarrier_init(empty(i), consumers);
     }
   }

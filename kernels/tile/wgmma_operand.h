@@ -25,12 +25,12 @@ WEFT_HD constexpr uint64_t wgmma_offset(int32_t bytes) { return static_cast<uint
 /// and keys. A step of 16 along K moves by `k_step(tile, step)`.
 struct AlongRows {
   WEFT_HD static constexpr uint64_t descriptor(SwizzledTile t, uint32_t address) {
-    // Groups of 8 rows follow each other; within a swizzle span nothing is strided.
-    return wgmma_descriptor(address, 16, static_cast<uint32_t>(8 * t.span), t.span);
+    // Bands of 8 rows follow each other; within a swizzle span nothing is strided.
+    return wgmma_descriptor(address, 16, static_cast<uint32_t>(t.band_stride()), t.span);
   }
   WEFT_HD static constexpr int32_t k_step(SwizzledTile t, int32_t step) {
     const int32_t per_slice = t.slice_columns() / 16;
-    return step / per_slice * t.slice_bytes() + step % per_slice * 32;
+    return step / per_slice * t.slice_stride() + step % per_slice * 32;
   }
 };
 
@@ -38,11 +38,11 @@ struct AlongRows {
 struct AcrossRows {
   WEFT_HD static constexpr uint64_t descriptor(SwizzledTile t, uint32_t address) {
     // From slice to slice along N, from 8 rows to the next 8 along K.
-    return wgmma_descriptor(address, static_cast<uint32_t>(t.slice_bytes()),
-                            static_cast<uint32_t>(8 * t.span), t.span);
+    return wgmma_descriptor(address, static_cast<uint32_t>(t.slice_stride()),
+                            static_cast<uint32_t>(t.band_stride()), t.span);
   }
   WEFT_HD static constexpr int32_t k_step(SwizzledTile t, int32_t step) {
-    return step * 16 * t.span;
+    return step * 2 * t.band_stride();
   }
 };
 

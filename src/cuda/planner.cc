@@ -7,9 +7,10 @@
 namespace weft {
 
 PlanSpec select_planner(const ScheduleSpec& schedule, int max_batch_size, int max_nnz_qo,
-                        const Target& target) {
+                        const Target& target, const ScheduleSpec& beside) {
   PlanSpec spec;
   spec.schedule = schedule;
+  spec.beside = beside;
   spec.max_batch_size = max_batch_size;
   spec.max_nnz_qo = max_nnz_qo;
   // A thread a request and a thread a group: fewer threads make shorter barriers.

@@ -13,6 +13,7 @@ namespace weft {
 template <class Visit>
 void for_each_field(const PlanSpec& s, Visit&& visit) {
   visit("schedule", s.schedule);
+  visit("beside", s.beside);
   visit("max_batch_size", s.max_batch_size);
   visit("max_nnz_qo", s.max_nnz_qo);
   visit("num_threads", s.num_threads);
@@ -31,9 +32,10 @@ struct KernelTraits<PlanSpec> {
 };
 
 /// The planner for a schedule and its limits. Throws Error(unsupported) when one CTA cannot hold
-/// it: batches beyond about 50,000 requests, or 1,023 groups.
+/// it: batches beyond about 50,000 requests, or 1,023 groups. `beside`: the list that runs at the
+/// same time, where there is one.
 PlanSpec select_planner(const ScheduleSpec& schedule, int max_batch_size, int max_nnz_qo,
-                        const Target& target);
+                        const Target& target, const ScheduleSpec& beside = no_requests());
 
 inline void launch_planner(const CudaDevice& device, const CudaKernel& kernel, void* stream,
                            const PlanParams& params) {

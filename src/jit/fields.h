@@ -39,6 +39,9 @@ void for_each_field(const ScheduleSpec& s, Visit&& visit) {
   visit("min_blocks", s.min_blocks);
   visit("spare_groups", s.spare_groups);
   visit("max_tile_partial_rows", s.max_tile_partial_rows);
+  visit("least_rows", s.least_rows);
+  visit("most_rows", s.most_rows);
+  visit("enough_percent", s.enough_percent);
   visit("cost", s.cost);
 }
 

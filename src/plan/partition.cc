@@ -9,7 +9,9 @@ namespace weft {
 PlanCapacity plan_capacity(const ScheduleSpec& spec, int64_t max_batch_size, int64_t max_nnz_qo) {
   // Each request rounds its rows up to tiles once; a group adds at most one cut tile at each end
   // and splits the heads of one tile into at most three items.
-  const int64_t tiles = max_nnz_qo * spec.group_size / spec.qo_tile + max_batch_size;
+  const int64_t full_tiles =
+      spec.most_rows <= spec.qo_tile ? 0 : max_nnz_qo * spec.group_size / spec.qo_tile;
+  const int64_t tiles = full_tiles + max_batch_size;
   PlanCapacity capacity;
   capacity.items = tiles + int64_t{3} * spec.num_groups;
   capacity.merges = spec.num_groups;
@@ -113,15 +115,27 @@ BatchCost cost_of_batch(const ScheduleSpec& from, const BatchLengths& lengths_fr
     const int32_t qo_len = lengths.qo_len(r);
     const int32_t kv_len = lengths.kv_len(r);
     const int32_t rows = qo_len * spec.group_size;
+    if (!spec.serves(rows)) continue;
     if (rows > spec.qo_tile) {
       tiles += num_tiles(from, qo_len);
       cost += many_tiles_cost(from, qo_len, kv_len);
-    } else if (rows > 0) {
+    } else {
       tiles += 1;
       cost += tile_cost(spec.cost, only_tile(spec, qo_len, kv_len));
     }
   }
   return {cost * spec.heads_per_lane, tiles};
+}
+
+int32_t groups_of(const ScheduleSpec& spec, const ScheduleSpec& beside, const BatchLengths& lengths,
+                  int32_t n) {
+  if (beside.serves_none()) return spec.num_groups;
+  ListCosts costs;
+  for (int32_t r = 0; r < n; ++r) {
+    costs.own += request_cost(spec, lengths.qo_len(r), lengths.kv_len(r));
+    costs.beside += request_cost(beside, lengths.qo_len(r), lengths.kv_len(r));
+  }
+  return groups_beside(spec, beside, costs);
 }
 
 void walk(const BatchLengths& lengths_from, int32_t n, Lists& lists) {
@@ -133,7 +147,7 @@ void walk(const BatchLengths& lengths_from, int32_t n, Lists& lists) {
   for (int32_t r = 0; r < n; ++r) {
     const int32_t qo_len = lengths.qo_len(r);
     const int32_t kv_len = lengths.kv_len(r);
-    if (qo_len <= 0) continue;
+    if (!spec.serves(qo_len * spec.group_size)) continue;
     if (qo_len * spec.group_size <= spec.qo_tile) {
       const TileRange range = only_tile(spec, qo_len, kv_len);
       const int64_t after = cost + tile_cost(spec.cost, range) * spec.heads_per_lane;
@@ -154,9 +168,11 @@ void walk(const BatchLengths& lengths_from, int32_t n, Lists& lists) {
 }  // namespace
 
 PlanSummary partition(const ScheduleSpec& spec, const BatchLengths& lengths, int32_t batch_size,
-                      int32_t* work_indptr, WorkItem* items, MergeItem* merges) {
+                      int32_t* work_indptr, WorkItem* items, MergeItem* merges,
+                      const ScheduleSpec& beside) {
   const BatchCost total = cost_of_batch(spec, lengths, batch_size);
-  const GroupShares shares = group_shares(spec, total.lane, total.tiles);
+  const GroupShares shares =
+      group_shares(spec, total.lane, total.tiles, groups_of(spec, beside, lengths, batch_size));
   Lists lists{spec, shares, work_indptr, items, merges};
   work_indptr[0] = 0;
   walk(lengths, batch_size, lists);

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "kernels/core/partition.h"
+#include "kernels/core/share.h"
 
 namespace weft {
 
@@ -29,8 +30,10 @@ struct PlanSummary {
 };
 
 /// Fills work_indptr [num_groups + 1], items and merges, which have plan_capacity's sizes.
+/// `beside`: the schedule of the list that runs at the same time, where there is one.
 PlanSummary partition(const ScheduleSpec& spec, const BatchLengths& lengths, int32_t batch_size,
-                      int32_t* work_indptr, WorkItem* items, MergeItem* merges);
+                      int32_t* work_indptr, WorkItem* items, MergeItem* merges,
+                      const ScheduleSpec& beside = no_requests());
 
 /// Cost of one item by the model, fixed part included for each piece.
 int64_t item_cost(const ScheduleSpec& spec, const BatchLengths& lengths, const WorkItem& item);

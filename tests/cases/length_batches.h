@@ -71,7 +71,23 @@ class LengthRandom {
     s.schedule.cost = {in(1, 500), in(1, 1000), in(0, 50), chance(2) ? in(1, 600) : 0};
     s.max_batch_size = max_batch_size;
     s.max_nnz_qo = max_nnz_qo;
+    if (chance(3)) add_list(s);
     return s;
+  }
+
+  /// A list beside the spec's own, which leaves it the requests of fewer or more rows.
+  void add_list(PlanSpec& s) {
+    s.beside = s.schedule;
+    s.beside.qo_tile = of({16, 128});
+    s.beside.kv_tile = of({16, 128});
+    s.beside.num_groups = in(1, 264);
+    s.beside.cost = {in(1, 500), in(1, 1000), in(0, 50)};
+    const bool memory = chance(2);
+    ScheduleSpec& few = memory ? s.schedule : s.beside;
+    ScheduleSpec& many = memory ? s.beside : s.schedule;
+    few.most_rows = in(1, 64);
+    few.enough_percent = in(1, 99);
+    many.least_rows = few.most_rows + 1;
   }
 
  private:

@@ -71,9 +71,10 @@ class Walk {
 
  private:
   void skip_finished() {
-    while (request_ < batch_size_ && row_ == b_.qo_len(request_) * s_.group_size) {
-      ++request_;
-      row_ = 0;
+    for (; request_ < batch_size_; ++request_, row_ = 0) {
+      const int all_rows = b_.qo_len(request_) * s_.group_size;
+      const bool ours = all_rows >= s_.least_rows && all_rows <= s_.most_rows;
+      if (ours && row_ < all_rows) return;
     }
   }
 

@@ -19,9 +19,10 @@ AttentionConfig config_of(int qo_heads, int kv_heads, int head_dim, int mean_qo_
   return c;
 }
 
-GateRow row_of(const char* name, const AttentionConfig& config, int arch) {
+// `alone`: the kernel that runs everything, on sm_90 of configs the wgmma kernel does not do.
+GateRow row_of(const char* name, const AttentionConfig& config, int arch, bool alone = true) {
   Target target = Target::h200();
-  target.arch = arch;
+  target.arch = alone && arch == 90 ? 89 : arch;
   if (arch != 90) target.smem_per_sm = 100 * 1024;  // the smallest since sm_80
   const AttentionSpec spec = select_attention_cuda(checked_config(config), target);
   return gate_row(name, mma_spec(spec, target), arch, 255);
@@ -68,6 +69,7 @@ std::vector<GateRow> attention_rows() {
   std::vector<GateRow> all;
   for (const int arch : {80, 89, 90, 100, 120}) all.push_back(row_of("decode_d128", decode, arch));
   for (const auto& row : rows) all.push_back(row_of(row.name, row.config, 90));
+  all.push_back(row_of("beside_wgmma", config_of(32, 8, 128, 32), 90, false));
   return all;
 }
 

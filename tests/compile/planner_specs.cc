@@ -2,6 +2,8 @@
 // Planner kernels of typical configs. Nothing in them is Hopper's own, so they are compiled for
 // every architecture, which is not to say tested there.
 #include "src/cuda/planner.h"
+#include "src/ops/attention/select.h"
+#include "src/ops/attention/select_cuda.h"
 #include "tests/compile/gate.h"
 
 namespace weft::test {
@@ -33,6 +35,25 @@ PlanSpec spec_of(const Config& config) {
   return select_planner(s, config.max_batch_size, config.max_nnz_qo, Target::h200());
 }
 
+// The two planners of a mixed batch, each of which counts what the other's list costs.
+void add_mixed(std::vector<GateRow>& rows) {
+  AttentionConfig c;
+  c.num_qo_heads = 32;
+  c.num_kv_heads = 8;
+  c.head_dim_qk = 128;
+  c.page_size = 16;
+  c.max_batch_size = 1024;
+  c.max_nnz_qo = 16384;
+  const Target target = Target::h200();
+  const AttentionSpec spec = select_attention_cuda(checked_config(c), target);
+  const auto planner = [&](const ScheduleSpec& schedule, const ScheduleSpec& beside) {
+    return select_planner(schedule, c.max_batch_size, c.max_nnz_qo, target, beside);
+  };
+  rows.push_back(gate_row("plan_prompts", planner(spec.schedule, spec.short_schedule), 90, 64));
+  rows.push_back(
+      gate_row("plan_decodes_beside", planner(spec.short_schedule, spec.schedule), 90, 64));
+}
+
 }  // namespace
 
 std::vector<GateRow> planner_rows() {
@@ -51,6 +72,7 @@ std::vector<GateRow> planner_rows() {
     if (config.num_groups != 132 || config.split_blocks > 0) continue;
     for (int arch : {80, 89, 100, 120}) rows.push_back(gate_row(config.name, spec, arch, 64));
   }
+  add_mixed(rows);
   return rows;
 }
 

@@ -8,6 +8,8 @@
 #include <cstring>
 
 #include "src/ops/attention/plan.h"
+#include "src/ops/attention/select.h"
+#include "src/ops/attention/select_cuda.h"
 
 namespace weft::test {
 namespace {
@@ -101,20 +103,20 @@ void GpuRunner::finish() {
   mirror_.download_outputs();
 }
 
-std::string compare_with_host_plan(const AttentionPlan& plan, const cases::AttentionData& data) {
-  const detail::AttentionPlanImpl& impl = *plan.impl();
-  const PlanLists got = impl.backend->lists(impl);
-  const ScheduleSpec& spec = impl.spec.schedule;
-  const PlanCapacity capacity =
-      plan_capacity(spec, impl.config.max_batch_size, impl.config.max_nnz_qo);
+namespace {
+
+std::string compare_list(const PlanLists& got, const ScheduleSpec& beside,
+                         const AttentionConfig& config, const cases::AttentionData& data) {
+  const ScheduleSpec& spec = got.schedule;
+  const PlanCapacity capacity = plan_capacity(spec, config.max_batch_size, config.max_nnz_qo);
   std::vector<int32_t> indptr(static_cast<size_t>(spec.num_groups) + 1);
   std::vector<WorkItem> items(static_cast<size_t>(capacity.items));
   std::vector<MergeItem> merges(static_cast<size_t>(capacity.merges));
   const auto ints = [](const TensorView& t) { return static_cast<const int32_t*>(t.data); };
   const BatchLengths lengths{ints(data.batch.qo_indptr), ints(data.batch.kv_indptr),
                              ints(data.batch.last_page_len), data.config.page_size};
-  const PlanSummary host =
-      partition(spec, lengths, plan.batch_size(), indptr.data(), items.data(), merges.data());
+  const PlanSummary host = partition(spec, lengths, got.summary.batch_size, indptr.data(),
+                                     items.data(), merges.data(), beside);
   if (got.summary.num_items != host.num_items || got.summary.num_merges != host.num_merges) {
     return "plan: expected " + std::to_string(host.num_items) + " items and " +
            std::to_string(host.num_merges) + " merges, got " +
@@ -128,6 +130,19 @@ std::string compare_with_host_plan(const AttentionPlan& plan, const cases::Atten
     return "plan: other merges";
   }
   return "";
+}
+
+}  // namespace
+
+std::string compare_with_host_plan(const AttentionPlan& plan, const cases::AttentionData& data) {
+  const detail::AttentionPlanImpl& impl = *plan.impl();
+  std::string wrong;
+  for (const PlanLists& list : impl.backend->lists(impl)) {
+    const bool own = list.schedule == impl.spec.schedule;
+    const ScheduleSpec& beside = own ? impl.spec.short_schedule : impl.spec.schedule;
+    wrong += compare_list(list, beside, impl.config, data);
+  }
+  return wrong;
 }
 
 namespace {
@@ -164,17 +179,37 @@ std::string check_runner(cases::AttentionData& data, std::vector<char>& bits) {
 
 }  // namespace
 
-std::string check_case_on_gpu(const cases::AttentionCase& c, uint64_t seed, double* worst) {
-  cases::AttentionData data = cases::make_attention_data(c, seed);
+namespace {
+
+std::string check_config(cases::AttentionData& data, const cases::Expected& expected,
+                         double* worst) {
   std::vector<char> bits;
   for (const bool checked : {false, true}) {  // checked mode waits for its own kernel
     data.config.checked = checked;
     const std::string failure = check_runner(data, bits);
     if (!failure.empty()) return failure + (checked ? " (checked mode)" : "");
   }
-  const cases::Comparison result = cases::compare_rows(data, cases::expect_rows(data, seed));
+  const cases::Comparison result = cases::compare_rows(data, expected);
   *worst = std::max(*worst, result.worst);
   return result.failure;
+}
+
+}  // namespace
+
+std::string check_case_on_gpu(const cases::AttentionCase& c, uint64_t seed, double* worst) {
+  cases::AttentionData data = cases::make_attention_data(c, seed);
+  const cases::Expected expected = cases::expect_rows(data, seed);
+  const std::string failure = check_config(data, expected, worst);
+  if (!failure.empty()) return failure;
+  // Limits of an engine that mixes prompts with decodes: on Hopper two kernels share such batches.
+  // The same ones for most cases, so that they share planners.
+  AttentionConfig& config = data.config;
+  config.max_batch_size = std::max(config.max_batch_size, 32);
+  config.max_nnz_qo = std::max(config.max_nnz_qo, 32 * config.max_batch_size);
+  const AttentionSpec spec = select_attention_cuda(checked_config(config), gpu_backend()->target());
+  if (spec.unit != AttentionUnit::cuda_wgmma) return "";  // the kernel of the limits above
+  const std::string mixed = check_config(data, expected, worst);
+  return mixed.empty() ? "" : mixed + " (limits of mixed batches)";
 }
 
 }  // namespace weft::test

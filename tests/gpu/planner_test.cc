@@ -61,7 +61,7 @@ class DevicePlan {
     std::vector<WorkItem> items(items_.size());
     std::vector<MergeItem> merges(merges_.size());
     const PlanSummary host = partition(spec_.schedule, batch.view(), batch.batch_size(),
-                                       indptr.data(), items.data(), merges.data());
+                                       indptr.data(), items.data(), merges.data(), spec_.beside);
     const PlanResult got = result();
     ASSERT_EQ(got.error, PlanError::none) << explain_plan_error(got);
     ASSERT_EQ(got.num_items, host.num_items);

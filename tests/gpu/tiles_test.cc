@@ -22,6 +22,7 @@ void for_each_field(const TileProbeSpec& s, Visit&& visit) {
   visit("span", s.span);
   visit("b_across", s.b_across);
   visit("a_in_registers", s.a_in_registers);
+  visit("b_banded", s.b_banded);
 }
 
 template <>
@@ -63,6 +64,15 @@ class Matrix {
     shape.box = {static_cast<uint32_t>(tile.slice_columns()), static_cast<uint32_t>(tile.rows)};
     const int swizzle = tile.span == 128 ? 3 : tile.span == 64 ? 2 : tile.span == 32 ? 1 : 0;
     shape.swizzle = static_cast<Swizzle>(swizzle);
+    if (tile.banded) {
+      const uint64_t row = shape.strides[1];
+      const auto slices = static_cast<uint32_t>(tile.num_slices());
+      const uint32_t bands = shape.box[1] / 8;
+      shape.rank = 5;
+      shape.sizes = {shape.box[0], 8, slices, bands, 1};
+      shape.strides = {0, row, 2 * shape.box[0], 8 * row, 16};
+      shape.box = {shape.box[0], 8, slices, bands, 1};
+    }
     return encode_tensor_map(device.driver(), shape);
   }
 
@@ -94,7 +104,8 @@ class TilesOnGpu : public GpuTest {
 std::string describe(const TileProbeSpec& s) {
   return std::string(name_of(s.dtype)) + " n" + std::to_string(s.columns) + " k" +
          std::to_string(s.depth) + " span " + std::to_string(s.span) +
-         (s.b_across ? " across" : " along") + (s.a_in_registers ? " registers" : " smem");
+         (s.b_across ? " across" : " along") + (s.a_in_registers ? " registers" : " smem") +
+         (s.b_banded ? " banded" : "");
 }
 
 void TilesOnGpu::probe(const TileProbeSpec& spec) {
@@ -137,6 +148,8 @@ TEST_F(TilesOnGpu, EverySwizzleAndLayout) {
       for (bool in_registers : {false, true}) {
         probe({DType::bf16, 64, 128, span, across, in_registers});
         probe({DType::f16, 128, 64, span, across, in_registers});
+        probe({DType::bf16, 128, 128, span, across, in_registers, true});
+        probe({DType::f16, 64, 256, span, across, in_registers, true});
       }
     }
   }

@@ -21,13 +21,20 @@ namespace {
 
 using cases::AttentionCase;
 
-constexpr AttentionWgmmaSpec spec_of(int head_dim, MaskMode mask, int num_consumers, int stages) {
+constexpr AttentionWgmmaSpec spec_of(int head_dim, MaskMode mask, int num_consumers, int stages,
+                                     bool banded = false) {
   AttentionWgmmaSpec s;
   s.head_dim_qk = s.head_dim_vo = head_dim;
   s.mask = mask;
   s.num_consumers = num_consumers;
   s.num_stages = stages;
   s.num_q_stages = 2;
+  s.banded = banded;
+  return s;
+}
+
+constexpr AttentionWgmmaSpec gathered(AttentionWgmmaSpec s) {
+  s.gather = true;
   return s;
 }
 
@@ -52,13 +59,17 @@ struct Specs {
 using Instantiated =
     Specs<spec_of(64, MaskMode::causal, 3, 3), spec_of(64, MaskMode::none, 3, 3),
           spec_of(64, MaskMode::custom, 3, 3), spec_of(64, MaskMode::tree, 3, 3),
-          spec_of(128, MaskMode::causal, 2, 2), spec_of(96, MaskMode::causal, 2, 2)>;
+          spec_of(128, MaskMode::causal, 2, 2), spec_of(96, MaskMode::causal, 2, 2),
+          spec_of(64, MaskMode::causal, 3, 3, true), spec_of(64, MaskMode::none, 3, 3, true),
+          spec_of(64, MaskMode::custom, 3, 3, true), spec_of(64, MaskMode::tree, 3, 3, true),
+          spec_of(128, MaskMode::causal, 2, 2, true), gathered(spec_of(64, MaskMode::causal, 3, 3)),
+          gathered(spec_of(128, MaskMode::causal, 2, 2))>;
 
 std::vector<AttentionCase> all_cases() {
   std::vector<AttentionCase> all;
-  for (const auto& table :
-       {cases::page_cases(), cases::length_cases(), cases::head_cases(), cases::mask_cases(),
-        cases::value_cases(), cases::dtype_cases(), cases::ragged_cases()}) {
+  for (const auto& table : {cases::page_cases(), cases::length_cases(), cases::head_cases(),
+                            cases::mask_cases(), cases::value_cases(), cases::dtype_cases(),
+                            cases::ragged_cases(), cases::schedule_cases()}) {
     all.insert(all.end(), table.begin(), table.end());
   }
   return all;

@@ -105,6 +105,13 @@ inline int __any_sync(unsigned, bool x) {
   }
   return 0;
 }
+inline unsigned __ballot_sync(unsigned, bool x) {
+  const char* all = weft::simt::exchange(&x, 1);
+  unsigned bits = 0;
+  for (int lane = 0; lane < 32; ++lane) bits |= static_cast<unsigned>(all[32 * lane] != 0) << lane;
+  return bits;
+}
+inline int __popc(unsigned x) { return __builtin_popcount(x); }
 inline void __syncthreads() { weft::simt::meet(0, weft::simt::num_threads()); }
 inline float __fdividef(float a, float b) { return a / b; }
 inline void __syncwarp() {

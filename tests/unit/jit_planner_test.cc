@@ -57,6 +57,7 @@ class Emulation {
       shared_.merge_pieces[g] = shared_.merge_states[g] = 0;
     }
     if (!lay_out_tiles()) return;
+    share_groups();
     sum_costs();
     for (int32_t g = 0; g <= s_.schedule.num_groups; ++g) {
       planner::find_cut(s_, p_.lengths, p_.batch_size, g, shared_);
@@ -105,6 +106,15 @@ class Emulation {
     return true;
   }
 
+  void share_groups() {
+    ListCosts costs;
+    for (int32_t t = 0; t < s_.num_threads; ++t) {
+      const ListCosts mine = planner::list_costs(s_, p_.lengths, p_.batch_size, t);
+      costs = {costs.own + mine.own, costs.beside + mine.beside};
+    }
+    shared_.most_groups = groups_beside(s_.schedule, s_.beside, costs);
+  }
+
   planner::TileWalk walk(int32_t t) const {
     return planner::chunk_walk(s_, p_.lengths, p_.batch_size, t, shared_);
   }
@@ -130,7 +140,7 @@ bool same_bytes(const void* a, const void* b, size_t bytes) {
 }
 
 TEST(Planner, MatchesTheSequentialWalkBitForBit) {
-  int64_t items = 0, merges = 0;
+  int64_t items = 0, merges = 0, shared = 0;
   for (uint32_t seed = 0; seed < 4000; ++seed) {
     LengthRandom random(seed);
     const LengthBatch lengths = random.batch(64);
@@ -138,7 +148,7 @@ TEST(Planner, MatchesTheSequentialWalkBitForBit) {
     Lists walked(spec), planned(spec);
     const PlanSummary expected =
         partition(spec.schedule, lengths.view(), lengths.batch_size(), walked.work_indptr.data(),
-                  walked.items.data(), walked.merges.data());
+                  walked.items.data(), walked.merges.data(), spec.beside);
     const PlanParams params = params_of(lengths, planned);
     Emulation(spec, params).run();
     const PlanResult& got = planned.result;
@@ -158,7 +168,9 @@ TEST(Planner, MatchesTheSequentialWalkBitForBit) {
     }
     items += got.num_items;
     merges += got.num_merges;
+    shared += !spec.beside.serves_none() && expected.active_groups < spec.schedule.num_groups;
   }
+  EXPECT_GT(shared, 100);
   EXPECT_GT(items, 100000);
   EXPECT_GT(merges, 10000);
 }

@@ -63,17 +63,19 @@ TEST(WgmmaSpec, WhatItDoesNotDoIsLeftToTheGeneralKernel) {
       {"f32", [](AttentionConfig& c) { c.dtype_q = c.dtype_kv = DType::f32; }},
       {"another type of cache", [](AttentionConfig& c) { c.dtype_kv = DType::f16; }},
       {"rope", [](AttentionConfig& c) { c.rope.mode = RopeMode::neox; }},
-      {"pages of 8", [](AttentionConfig& c) { c.page_size = 8; }},
-      {"pages of 17", [](AttentionConfig& c) { c.page_size = 17; }},
       {"head_dim 72", [](AttentionConfig& c) { c.head_dim_qk = c.head_dim_vo = 72; }},
       {"head_dim 320", [](AttentionConfig& c) { c.head_dim_qk = 320; }},
-      {"fixed splits", [](AttentionConfig& c) { c.schedule = ScheduleMode::batch_invariant; }},
       {"a group beyond a tile", [](AttentionConfig& c) { c.num_qo_heads = 2 * 129; }},
   };
   for (const Row& row : rows) {
     AttentionConfig config = config_of(128, 4);
     row.change(config);
     EXPECT_EQ(wgmma_spec(config).num_consumers, 0) << row.name;
+  }
+  for (const int page_size : {1, 8, 16, 17, 24, 48}) {
+    AttentionConfig paged = config_of(128, 4);
+    paged.page_size = page_size;
+    EXPECT_EQ(wgmma_spec(paged).gather, page_size % 16 != 0) << page_size;
   }
   AttentionConfig ragged = config_of(128, 4);
   ragged.page_size = 0;

@@ -2,7 +2,9 @@
 // `weft bench`: one line a case, its roof beside it.
 #include <cstdio>
 #include <regex>
+#include <utility>
 
+#include "bench/gpu/prefill.h"
 #include "tools/weft/bench.h"
 #include "tools/weft/bench_cuda.h"
 #include "tools/weft/commands.h"
@@ -88,18 +90,49 @@ std::regex filter_of(const Args& args) {
   }
 }
 
-int run_on_cuda(const Args& args, const std::regex& filter) {
-  std::vector<bench::Case> cases = bench::read_cases(args.text("--targets"), "");
+// The targets' rows of a kind that the filter leaves.
+std::vector<bench::Case> cuda_cases(const Args& args, const std::regex& filter,
+                                    bench::CaseKind kind) {
+  std::vector<bench::Case> cases = bench::read_cases(args.text("--targets"), "", kind);
   std::erase_if(cases, [&](const bench::Case& c) { return !std::regex_search(c.id, filter); });
+  return cases;
+}
+
+// True when the row's target is met, or there is none.
+bool run_prefill(const CudaBackend& backend, const bench::Case& c, bool as_json) {
+  constexpr int kRounds = 9;
+  const bench::PrefillResult r = bench::measure_prefill(backend, c, {""}, kRounds)[0];
+  const double tflops = c.flops() / r.us * 1e-6;
+  const bool met = (c.target_tflops == 0 || tflops >= c.target_tflops) &&
+                   (c.target_us == 0 || r.us <= c.target_us);
+  if (as_json) {
+    std::printf("%s\n", bench::to_json(c, r, backend.device_name()).c_str());
+  } else {
+    std::string line = strf("%-34s %9.1f us %7.1f TFLOP/s", c.id.c_str(), r.us, tflops);
+    if (c.target_tflops > 0) line += strf("  target %.0f", c.target_tflops);
+    if (c.target_us > 0) line += strf("  target %.0f us", c.target_us);
+    std::printf("%s  %s\n", line.c_str(), met ? "pass" : "MISS");
+  }
+  std::fflush(stdout);
+  return met;
+}
+
+int run_on_cuda(const Args& args, const std::regex& filter) {
+  std::vector<bench::Case> cases = cuda_cases(args, filter, bench::CaseKind::decode);
+  const std::vector<bench::Case> prefills = cuda_cases(args, filter, bench::CaseKind::prefill);
   const size_t wanted = cases.size();
   std::erase_if(cases, [](const bench::Case& c) { return c.config.dtype_kv != c.config.dtype_q; });
   if (cases.size() < wanted) {
     std::fprintf(stderr, "%zu cases of FP8 keys are left out: their inputs are not made here\n",
                  wanted - cases.size());
   }
-  if (cases.empty()) throw UsageError("--filter: no case matches; weft bench --list names them");
+  if (cases.empty() && prefills.empty()) {
+    throw UsageError("--filter: no case matches; weft bench --list names them");
+  }
   if (args.has("--list")) {
-    for (const bench::Case& c : cases) std::printf("%s\n", c.id.c_str());
+    for (const std::vector<bench::Case>* list : {&std::as_const(cases), &prefills}) {
+      for (const bench::Case& c : *list) std::printf("%s\n", c.id.c_str());
+    }
     return 0;
   }
   const CudaBackend backend;
@@ -111,7 +144,8 @@ int run_on_cuda(const Args& args, const std::regex& filter) {
     std::printf("%s\n", describe_cuda(c, r, backend.device_name(), args.has("--json")).c_str());
     std::fflush(stdout);
   }
-  std::fprintf(stderr, "%zu cases, %d targets missed\n", cases.size(), missed);
+  for (const bench::Case& c : prefills) missed += !run_prefill(backend, c, args.has("--json"));
+  std::fprintf(stderr, "%zu cases, %d targets missed\n", cases.size() + prefills.size(), missed);
   return args.has("--check") && missed > 0 ? 1 : 0;
 }
 

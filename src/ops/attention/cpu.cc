@@ -107,16 +107,10 @@ class AttentionCpu final : public AttentionBackend {
     });
   }
 
-  PlanSummary summary(const AttentionPlanImpl& plan) const override { return plan.summary; }
-
-  PlanLists lists(const AttentionPlanImpl& plan) const override {
-    return {plan.summary,
-            plan.lengths,
-            plan.layout.work_indptr.in(plan.base),
-            plan.layout.items.in(plan.base),
-            plan.layout.merges.in(plan.base),
-            plan.nnz_qo,
-            nullptr};
+  std::vector<PlanLists> lists(const AttentionPlanImpl& plan) const override {
+    return {{plan.spec.schedule, plan.summary, plan.lengths, plan.layout.work_indptr.in(plan.base),
+             plan.layout.items.in(plan.base), plan.layout.merges.in(plan.base), plan.nnz_qo,
+             nullptr}};
   }
 
   std::string status(const AttentionPlanImpl&) const override { return {}; }

@@ -11,17 +11,13 @@
 #include "src/ops/attention/kernels.h"
 #include "src/ops/attention/plan.h"
 #include "src/ops/attention/select_cuda.h"
+#include "src/ops/attention/wgmma.h"
 
 namespace weft {
 
 namespace {
 
 using detail::AttentionPlanImpl;
-
-PlanSpec planner_of(const AttentionConfig& config, const AttentionSpec& spec,
-                    const Target& target) {
-  return select_planner(spec.schedule, config.max_batch_size, config.max_nnz_qo, target);
-}
 
 void check_cuda_executor(const Executor& executor) {
   if (executor.parallel_for == nullptr) return;
@@ -35,18 +31,52 @@ struct CopiedLists {
   std::vector<MergeItem> merges;
 };
 
+/// One of a plan's lists: who executes it, where it lies, and the kernel that makes it.
+struct CudaList {
+  AttentionSpec spec;
+  AttentionLayout layout;
+  ArenaArray<PlanResult> result;
+  const CudaKernel* planner = nullptr;
+};
+
+/// The planners of a config's lists: of the spec's own; where it is cuda_wgmma's, of the short
+/// queries' beside it, and of the general kernel's for tensors the copy engine cannot address.
+struct Planners {
+  PlanSpec own;
+  PlanSpec beside;
+  PlanSpec general;
+};
+
+Planners planners_of(const AttentionConfig& c, const AttentionSpec& spec, const Target& target) {
+  const auto planner = [&](const ScheduleSpec& schedule, const ScheduleSpec& beside) {
+    return select_planner(schedule, c.max_batch_size, c.max_nnz_qo, target, beside);
+  };
+  return {planner(spec.schedule, spec.short_schedule), planner(spec.short_schedule, spec.schedule),
+          planner(general_spec(spec).schedule, no_requests())};
+}
+
+bool has_short_list(const AttentionSpec& spec) { return !spec.short_schedule.serves_none(); }
+
 class AttentionCuda final : public AttentionBackend {
  public:
-  AttentionCuda(const AttentionConfig& config, const AttentionSpec& spec, const CudaBackend& cuda,
-                Arena& arena)
+  AttentionCuda(const AttentionConfig& config, const AttentionSpec& spec,
+                const AttentionLayout& layout, const CudaBackend& cuda, Arena& arena)
       : cuda_(cuda) {
     detail::CudaState& state = cuda.state();
     const Target& target = state.device.target();
     state.store.prepare(attention_kernels(config, spec, target));
-    planner_ = &state.kernel(planner_of(config, spec, target));
-    kernel_ = &state.kernel(mma_spec(spec, target));
+    const Planners planners = planners_of(config, spec, target);
+    own_ = {spec, layout, arena.take<PlanResult>(1), &state.kernel(planners.own)};
+    mma_ = &state.kernel(mma_spec(spec, target));
     if (config.checked) check_ = &state.kernel(AttentionCheckSpec{});
-    result_ = arena.take<PlanResult>(1);
+    if (spec.unit != AttentionUnit::cuda_wgmma) return;
+    wgmma_spec_ = wgmma_spec(config);
+    wgmma_ = &state.kernel(wgmma_spec_);
+    general_ = {general_spec(spec), attention_layout(config, general_spec(spec), arena),
+                arena.take<PlanResult>(1), &state.kernel(planners.general)};
+    if (!has_short_list(spec)) return;
+    short_ = {short_spec(spec), attention_layout(config, short_spec(spec), arena, &general_.layout),
+              arena.take<PlanResult>(1), &state.kernel(planners.beside)};
   }
 
   std::shared_ptr<char> allocate(size_t bytes) const override {
@@ -58,25 +88,49 @@ class AttentionCuda final : public AttentionBackend {
             const Executor& executor) const override;
   void run(const AttentionPlanImpl& plan, const AttentionArgs& args,
            const Executor& executor) const override;
-  PlanSummary summary(const AttentionPlanImpl& plan) const override;
-  PlanLists lists(const AttentionPlanImpl& plan) const override;
+  std::vector<PlanLists> lists(const AttentionPlanImpl& plan) const override;
   std::string status(const AttentionPlanImpl& plan) const override {
-    return explain_plan_error(result(plan));
+    return explain_plan_error(read(own_.result.in(plan.base), 1)[0]);
   }
 
  private:
   const CudaDevice& device() const { return cuda_.state().device; }
-  void launch_check(const AttentionPlanImpl& plan, const AttentionArgs& args, void* stream) const;
-  PlanResult result(const AttentionPlanImpl& plan) const;
+  bool has_short() const { return short_.planner != nullptr; }
+  void launch_plan(const CudaList& list, const AttentionPlanImpl& plan, const CheckedBatch& batch,
+                   void* stream) const;
+  void launch_check(const AttentionPlanImpl& plan, const AttentionArgs& args, const CudaList& list,
+                    const CudaList* beside, void* stream) const;
+  void run_general(const AttentionPlanImpl& plan, const AttentionArgs& args, const CudaList& list,
+                   bool overlaps, void* stream) const;
+  void run_wgmma(const AttentionPlanImpl& plan, const AttentionArgs& args, bool overlaps,
+                 void* stream) const;
+  PlanLists copy_list(const CudaList& list, const AttentionPlanImpl& plan) const;
   template <class T>
   std::vector<T> read(const T* from, size_t count) const;
 
   CudaBackend cuda_;  // keeps device and kernels
-  const CudaKernel* planner_ = nullptr;
-  const CudaKernel* kernel_ = nullptr;
+  CudaList own_;
+  const CudaKernel* mma_ = nullptr;
   const CudaKernel* check_ = nullptr;  // checked mode only
-  ArenaArray<PlanResult> result_;
+  // Unit cuda_wgmma only.
+  AttentionWgmmaSpec wgmma_spec_;
+  const CudaKernel* wgmma_ = nullptr;
+  CudaList short_;    // runs at the same time as own_
+  CudaList general_;  // made and run instead of both; never at the same time
 };
+
+void AttentionCuda::launch_plan(const CudaList& list, const AttentionPlanImpl& plan,
+                                const CheckedBatch& batch, void* stream) const {
+  PlanParams p{};
+  p.lengths = batch.lengths;
+  p.work_indptr = list.layout.work_indptr.in(plan.base);
+  p.items = list.layout.items.in(plan.base);
+  p.merges = list.layout.merges.in(plan.base);
+  p.merge_arrivals = list.layout.merge_arrivals.in(plan.base);
+  p.result = list.result.in(plan.base);
+  p.batch_size = batch.batch_size;
+  launch_planner(device(), *list.planner, stream, p);
+}
 
 void AttentionCuda::plan(const AttentionBatch& batch, AttentionPlanImpl& plan,
                          const Executor& executor) const {
@@ -87,20 +141,13 @@ void AttentionCuda::plan(const AttentionBatch& batch, AttentionPlanImpl& plan,
   }
   check_attention_apart(batch, plan);
   check_cuda_executor(executor);
-  PlanParams p{};
-  p.lengths = checked.lengths;
-  p.work_indptr = plan.layout.work_indptr.in(plan.base);
-  p.items = plan.layout.items.in(plan.base);
-  p.merges = plan.layout.merges.in(plan.base);
-  p.merge_arrivals = plan.layout.merge_arrivals.in(plan.base);
-  p.result = result_.in(plan.base);
-  p.batch_size = checked.batch_size;
-  launch_planner(device(), *planner_, executor.stream, p);
+  launch_plan(own_, plan, checked, executor.stream);
+  if (has_short()) launch_plan(short_, plan, checked, executor.stream);
   hold_batch(checked, plan);
 }
 
 void AttentionCuda::launch_check(const AttentionPlanImpl& plan, const AttentionArgs& args,
-                                 void* stream) const {
+                                 const CudaList& list, const CudaList* beside, void* stream) const {
   const bool nhd = plan.config.kv_layout == KvLayout::nhd;
   const size_t first = plan.config.page_size > 0 || nhd ? 0 : 1;  // dimension of pages or tokens
   AttentionCheckParams p{};
@@ -112,24 +159,62 @@ void AttentionCuda::launch_check(const AttentionPlanImpl& plan, const AttentionA
   p.num_rows = std::min(args.q.shape[0], args.o.shape[0]);
   if (args.lse.given()) p.num_rows = std::min(p.num_rows, args.lse.shape[0]);
   p.mask_bytes = args.custom_mask.given() ? args.custom_mask.shape[0] : 0;
-  p.work_indptr = plan.layout.work_indptr.in(plan.base);
-  p.result = result_.in(plan.base);
+  p.work_indptr = list.layout.work_indptr.in(plan.base);
+  p.result = own_.result.in(plan.base);
   p.mask = plan.config.mask;
   p.batch_size = plan.batch_size;
-  p.num_groups = plan.spec.schedule.num_groups;
+  p.num_groups = list.spec.schedule.num_groups;
+  if (beside != nullptr) {
+    p.short_work_indptr = beside->layout.work_indptr.in(plan.base);
+    p.num_short_groups = beside->spec.schedule.num_groups;
+  }
   launch(device(), *check_, LaunchShape{.overlaps_previous = plan.target.arch >= 90}, stream, p);
+}
+
+void AttentionCuda::run_general(const AttentionPlanImpl& plan, const AttentionArgs& args,
+                                const CudaList& list, bool overlaps, void* stream) const {
+  if (check_ != nullptr) launch_check(plan, args, list, nullptr, stream);
+  AttentionParams bound = bind_attention(plan, args);
+  bind_list(list.layout, plan.base, bound);
+  const LaunchShape shape{.num_ctas = list.spec.schedule.num_workers(),
+                          .overlaps_previous = overlaps};
+  launch(device(), *mma_, shape, stream, mma_params(list.spec, bound));
+}
+
+// Two kernels at the same time: CTAs without work of the first make room for the second, whose
+// first CTAs are those with work (kernels/core/share.h deals the groups).
+void AttentionCuda::run_wgmma(const AttentionPlanImpl& plan, const AttentionArgs& args,
+                              bool overlaps, void* stream) const {
+  const CudaList* beside = has_short() ? &short_ : nullptr;
+  if (check_ != nullptr) launch_check(plan, args, own_, beside, stream);
+  const ScheduleSpec& schedule = own_.spec.schedule;
+  AttentionParams bound = bind_attention(plan, args);
+  WgmmaBinding binding = bind_wgmma(plan.config, wgmma_spec_, schedule, args, bound);
+  const LaunchShape shape{.num_ctas = schedule.num_workers(), .overlaps_previous = overlaps};
+  launch(device(), *wgmma_, shape, stream, encode_maps(device(), binding));
+  if (beside == nullptr) return;
+  bind_list(short_.layout, plan.base, bound);
+  AttentionMmaParams p = mma_params(short_.spec, bound);
+  p.beside = 1;
+  const LaunchShape short_shape{.num_ctas = short_.spec.schedule.num_workers(),
+                                .overlaps_previous = true};
+  launch(device(), *mma_, short_shape, stream, p);
 }
 
 void AttentionCuda::run(const AttentionPlanImpl& plan, const AttentionArgs& args,
                         const Executor& executor) const {
   check_cuda_executor(executor);
-  if (check_ != nullptr) launch_check(plan, args, executor.stream);
-  const AttentionMmaParams p = mma_params(plan.spec, bind_attention(plan, args));
   // Planner and check write what the kernel reads before it waits for them.
   const bool overlaps = plan.target.arch >= 90 && !plan.fresh && check_ == nullptr;
-  const LaunchShape shape{.num_ctas = plan.spec.schedule.num_workers(),
-                          .overlaps_previous = overlaps};
-  launch(device(), *kernel_, shape, executor.stream, p);
+  if (wgmma_ == nullptr) {
+    run_general(plan, args, own_, overlaps, executor.stream);
+  } else if (wgmma_can_read(args)) {
+    run_wgmma(plan, args, overlaps, executor.stream);
+  } else {
+    const CheckedBatch batch{.lengths = plan.lengths, .batch_size = plan.batch_size};
+    launch_plan(general_, plan, batch, executor.stream);
+    run_general(plan, args, general_, false, executor.stream);
+  }
   plan.fresh = false;
 }
 
@@ -147,28 +232,22 @@ std::vector<T> AttentionCuda::read(const T* from, size_t count) const {
   return values;
 }
 
-PlanResult AttentionCuda::result(const AttentionPlanImpl& plan) const {
-  return read(result_.in(plan.base), 1)[0];
-}
-
-PlanSummary AttentionCuda::summary(const AttentionPlanImpl& plan) const {
-  const PlanResult r = result(plan);
-  return {r.batch_size, r.num_items, r.num_merges, r.partial_rows, r.active_groups, r.total_cost};
-}
-
-PlanLists AttentionCuda::lists(const AttentionPlanImpl& plan) const {
-  PlanLists lists;
-  lists.summary = summary(plan);
+PlanLists AttentionCuda::copy_list(const CudaList& list, const AttentionPlanImpl& plan) const {
   const auto count = [](int64_t n) { return static_cast<size_t>(n); };
+  const PlanResult r = read(list.result.in(plan.base), 1)[0];
   const auto n = count(plan.batch_size);
   const auto copies = std::make_shared<CopiedLists>();
   copies->work_indptr =
-      read(plan.layout.work_indptr.in(plan.base), count(plan.spec.schedule.num_groups) + 1);
-  copies->items = read(plan.layout.items.in(plan.base), count(lists.summary.num_items));
-  copies->merges = read(plan.layout.merges.in(plan.base), count(lists.summary.num_merges));
+      read(list.layout.work_indptr.in(plan.base), count(list.spec.schedule.num_groups) + 1);
+  copies->items = read(list.layout.items.in(plan.base), count(r.num_items));
+  copies->merges = read(list.layout.merges.in(plan.base), count(r.num_merges));
   copies->qo_indptr = read(plan.lengths.qo_indptr, n + 1);
   copies->kv_indptr = read(plan.lengths.kv_indptr, n + 1);
   if (plan.config.page_size > 0) copies->last_page_len = read(plan.lengths.last_page_len, n);
+  PlanLists lists;
+  lists.schedule = list.spec.schedule;
+  lists.summary = {r.batch_size,   r.num_items,     r.num_merges,
+                   r.partial_rows, r.active_groups, r.total_cost};
   lists.work_indptr = copies->work_indptr.data();
   lists.items = copies->items.data();
   lists.merges = copies->merges.data();
@@ -179,20 +258,32 @@ PlanLists AttentionCuda::lists(const AttentionPlanImpl& plan) const {
   return lists;
 }
 
+std::vector<PlanLists> AttentionCuda::lists(const AttentionPlanImpl& plan) const {
+  std::vector<PlanLists> lists{copy_list(own_, plan)};
+  if (has_short()) lists.push_back(copy_list(short_, plan));
+  return lists;
+}
+
 }  // namespace
 
 std::vector<KernelRequest> attention_kernels(const AttentionConfig& config,
                                              const AttentionSpec& spec, const Target& target) {
-  std::vector<KernelRequest> requests{kernel_request(planner_of(config, spec, target), target.arch),
+  const Planners planners = planners_of(config, spec, target);
+  std::vector<KernelRequest> requests{kernel_request(planners.own, target.arch),
                                       kernel_request(mma_spec(spec, target), target.arch)};
   if (config.checked) requests.push_back(kernel_request(AttentionCheckSpec{}, target.arch));
+  if (spec.unit != AttentionUnit::cuda_wgmma) return requests;
+  requests.push_back(kernel_request(wgmma_spec(config), target.arch));
+  requests.push_back(kernel_request(planners.general, target.arch));
+  if (has_short_list(spec)) requests.push_back(kernel_request(planners.beside, target.arch));
   return requests;
 }
 
 std::shared_ptr<const AttentionBackend> make_attention_cuda(const AttentionConfig& config,
                                                             const AttentionSpec& spec,
+                                                            const AttentionLayout& layout,
                                                             const CudaBackend& cuda, Arena& arena) {
-  return std::make_shared<AttentionCuda>(config, spec, cuda, arena);
+  return std::make_shared<AttentionCuda>(config, spec, layout, cuda, arena);
 }
 
 }  // namespace weft

@@ -29,11 +29,14 @@ struct AttentionLayout {
   size_t bytes = 0;  // the backend's arrays included
 };
 
+/// Of a list by `spec.schedule`. `partials`: of a list that never runs at the same time, whose
+/// partial states' memory this one uses.
 AttentionLayout attention_layout(const AttentionConfig& config, const AttentionSpec& spec,
-                                 Arena& arena);
+                                 Arena& arena, const AttentionLayout* partials = nullptr);
 
-/// A plan's lists where the host can read them: in its workspace, or copied from it.
+/// One list of a plan where the host can read it: in its workspace, or copied from it.
 struct PlanLists {
+  ScheduleSpec schedule;
   PlanSummary summary;
   BatchLengths lengths;
   const int32_t* work_indptr = nullptr;
@@ -62,8 +65,9 @@ class AttentionBackend {
   virtual void run(const detail::AttentionPlanImpl& plan, const AttentionArgs& args,
                    const Executor& executor) const = 0;
   /// For people and tests, of a plan that holds a batch. On a device they wait for all its work.
-  virtual PlanSummary summary(const detail::AttentionPlanImpl& plan) const = 0;
-  virtual PlanLists lists(const detail::AttentionPlanImpl& plan) const = 0;
+  /// The list of spec.schedule comes first; behind it that of spec.short_schedule, if it serves
+  /// any.
+  virtual std::vector<PlanLists> lists(const detail::AttentionPlanImpl& plan) const = 0;
   virtual std::string status(const detail::AttentionPlanImpl& plan) const = 0;
 };
 
@@ -71,6 +75,7 @@ std::shared_ptr<const AttentionBackend> make_attention_cpu(const AttentionSpec& 
                                                            const Target& target, Arena& arena);
 std::shared_ptr<const AttentionBackend> make_attention_cuda(const AttentionConfig& config,
                                                             const AttentionSpec& spec,
+                                                            const AttentionLayout& layout,
                                                             const CudaBackend& cuda, Arena& arena);
 
 namespace detail {
@@ -150,7 +155,10 @@ void hold_batch(const CheckedBatch& batch, detail::AttentionPlanImpl& plan);
 /// Writes the schedule of a checked batch on the host into the plan's buffers.
 void schedule_attention(const CheckedBatch& batch, detail::AttentionPlanImpl& plan);
 
-/// Arguments and plan as the kernels read them.
+/// Arguments and the plan's first list as the kernels read them.
 AttentionParams bind_attention(const detail::AttentionPlanImpl& plan, const AttentionArgs& args);
+
+/// Replaces the list by one that lies at `layout` in the workspace `base`.
+void bind_list(const AttentionLayout& layout, char* base, AttentionParams& params);
 
 }  // namespace weft

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The public Attention and AttentionPlan: prepare, plan, run. Each verb checks, then hands over to
 // the device's backend; nothing is decided here.
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -35,8 +36,8 @@ void check_same_origin(const AttentionImpl& attention, const AttentionPlanImpl& 
        "one of " + to_string(plan.config));
 }
 
-PlanSummary summary_of(const AttentionPlanImpl& plan) {
-  return plan.planned ? plan.backend->summary(plan) : PlanSummary{};
+std::vector<PlanLists> lists_of(const AttentionPlanImpl& plan) {
+  return plan.planned ? plan.backend->lists(plan) : std::vector<PlanLists>{};
 }
 
 int64_t stride_of(const TensorView& t, int dim) { return t.strides[dim]; }
@@ -44,7 +45,6 @@ int64_t stride_of(const TensorView& t, int dim) { return t.strides[dim]; }
 }  // namespace
 
 AttentionParams bind_attention(const AttentionPlanImpl& plan, const AttentionArgs& args) {
-  const AttentionLayout& layout = plan.layout;
   const bool nhd = plan.spec.kv_layout == KvLayout::nhd;
   const int token = plan.lengths.page_size > 0 ? (nhd ? 1 : 2) : (nhd ? 0 : 1);
   const int head = plan.lengths.page_size > 0 ? (nhd ? 2 : 1) : (nhd ? 1 : 0);
@@ -78,15 +78,19 @@ AttentionParams bind_attention(const AttentionPlanImpl& plan, const AttentionArg
   p.custom_mask = static_cast<const uint8_t*>(args.custom_mask.data);
   p.mask_indptr = static_cast<const int32_t*>(args.mask_indptr.data);
   p.lse_scale = args.lse_base2 ? kLog2E : 1.0f;
-  p.work_indptr = layout.work_indptr.in(plan.base);
-  p.items = layout.items.in(plan.base);
-  p.merges = layout.merges.in(plan.base);
-  p.merge_arrivals = layout.merge_arrivals.in(plan.base);
-  p.partial_o = layout.partial_o.in(plan.base);
-  p.partial_m = layout.partial_m.in(plan.base);
-  p.partial_d = layout.partial_d.in(plan.base);
-  p.partial_rows = layout.partial_rows;
+  bind_list(plan.layout, plan.base, p);
   return p;
+}
+
+void bind_list(const AttentionLayout& layout, char* base, AttentionParams& p) {
+  p.work_indptr = layout.work_indptr.in(base);
+  p.items = layout.items.in(base);
+  p.merges = layout.merges.in(base);
+  p.merge_arrivals = layout.merge_arrivals.in(base);
+  p.partial_o = layout.partial_o.in(base);
+  p.partial_m = layout.partial_m.in(base);
+  p.partial_d = layout.partial_d.in(base);
+  p.partial_rows = layout.partial_rows;
 }
 
 AttentionPlan::AttentionPlan() = default;
@@ -95,16 +99,27 @@ AttentionPlan::AttentionPlan(AttentionPlan&&) noexcept = default;
 AttentionPlan& AttentionPlan::operator=(AttentionPlan&&) noexcept = default;
 
 int AttentionPlan::batch_size() const { return planned(*this).batch_size; }
-int AttentionPlan::num_items() const { return summary_of(planned(*this)).num_items; }
-int AttentionPlan::num_merges() const { return summary_of(planned(*this)).num_merges; }
 int AttentionPlan::num_workers() const { return planned(*this).spec.schedule.num_workers(); }
 
+int AttentionPlan::num_items() const {
+  int count = 0;
+  for (const PlanLists& list : lists_of(planned(*this))) count += list.summary.num_items;
+  return count;
+}
+
+int AttentionPlan::num_merges() const {
+  int count = 0;
+  for (const PlanLists& list : lists_of(planned(*this))) count += list.summary.num_merges;
+  return count;
+}
+
 double AttentionPlan::balance() const {
-  const AttentionPlanImpl& plan = planned(*this);
-  if (!plan.planned) return 1.0;
-  const PlanLists lists = plan.backend->lists(plan);
-  return plan_balance(plan.spec.schedule, lists.lengths, lists.summary, lists.work_indptr,
-                      lists.items);
+  double worst = 1.0;
+  for (const PlanLists& list : lists_of(planned(*this))) {
+    worst = std::max(worst, plan_balance(list.schedule, list.lengths, list.summary,
+                                         list.work_indptr, list.items));
+  }
+  return worst;
 }
 
 std::string AttentionPlan::explain() const { return explain_plan(planned(*this)); }
@@ -137,7 +152,7 @@ Attention::Attention(const AttentionConfig& config, const CudaBackend& cuda)
   impl_->spec = select_attention_cuda(impl_->config, impl_->target);
   Arena arena;
   impl_->layout = attention_layout(impl_->config, impl_->spec, arena);
-  impl_->backend = make_attention_cuda(impl_->config, impl_->spec, cuda, arena);
+  impl_->backend = make_attention_cuda(impl_->config, impl_->spec, impl_->layout, cuda, arena);
   impl_->layout.bytes = arena.bytes();
 }
 

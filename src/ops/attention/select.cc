@@ -63,6 +63,7 @@ CostModel cost_of(AttentionUnit unit) {
     case AttentionUnit::cpu_scalar:
       return {400, 4000, 4000, 600};
     case AttentionUnit::cuda_mma:
+    case AttentionUnit::cuda_wgmma:
       break;  // select_cuda.cc
   }
   return {};
@@ -165,7 +166,7 @@ AttentionSpec select_attention(const AttentionConfig& c, const Target& t) {
 
 std::string explain_selection(const AttentionConfig& c, const Target& t,
                               const AttentionSpec& spec) {
-  if (spec.unit == AttentionUnit::cuda_mma) return explain_selection_cuda(c, t, spec);
+  if (t.device != DeviceType::cpu) return explain_selection_cuda(c, t, spec);
   const ScheduleSpec& s = spec.schedule;
   std::string why = "f32 products: dtypes are not exact in bf16";
   if (spec.unit == AttentionUnit::cpu_amx_bf16 || spec.unit == AttentionUnit::cpu_avx512_bf16) {

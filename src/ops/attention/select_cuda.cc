@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "src/base/check.h"
+#include "src/ops/attention/wgmma.h"
 
 namespace weft {
 namespace {
@@ -13,6 +14,11 @@ namespace {
 constexpr int kMaxHeadDim = 256;     // accumulators of 16 rows then take half of the registers
 constexpr int kNumWarps = 4;         // a CTA
 constexpr int kReservedSmem = 1024;  // the driver keeps 1 KB a CTA
+
+// Of the groups, that read as fast as all of them: beside prompts an SM reads 54 GB/s of shuffled
+// pages of 16, and the model's saturated memory gives it 33 (head_dim 128;
+// docs/kernels/prefill.md).
+constexpr int kEnoughPercent = 62;
 
 [[noreturn]] void unsupported(const char* field, const std::string& expected,
                               const std::string& got) {
@@ -58,6 +64,13 @@ int qo_tile(const AttentionConfig& c) {
   return rows <= 16 ? 16 : rows <= 32 ? 32 : 64;
 }
 
+// Rows of a tile that holds one token, and as many short queries as fit beside nothing else.
+int token_tile(const AttentionConfig& c) {
+  if (c.head_dim_vo > 192) return 16;
+  const int group = c.num_qo_heads / c.num_kv_heads;
+  return group <= 16 ? 16 : group <= 32 ? 32 : 64;
+}
+
 // Lanes: the most heads side by side whose lanes fill the workers to a hundredth.
 int head_lanes(int num_kv_heads, int num_workers) {
   for (int lanes = std::min(num_kv_heads, num_workers); lanes > 1; --lanes) {
@@ -84,39 +97,11 @@ AttentionMmaSpec fitted(AttentionMmaSpec s, const Target& t) {
               std::to_string(AttentionMmaSmem::of(s).bytes) + " bytes");
 }
 
-}  // namespace
-
-AttentionMmaSpec mma_spec(const AttentionSpec& spec, const Target& target) {
-  AttentionMmaSpec s;
-  s.dtype_q = spec.dtype_q;
-  s.dtype_kv = spec.dtype_kv;
-  s.dtype_o = spec.dtype_o;
-  s.head_dim_qk = spec.head_dim_qk;
-  s.head_dim_vo = spec.head_dim_vo;
-  s.mask = spec.mask;
-  s.rope = spec.rope;
-  s.qo_tile = spec.schedule.qo_tile;
-  s.num_warps = kNumWarps;
-  s.fixed_splits = spec.schedule.split_blocks > 0;
-  return fitted(s, target);
-}
-
-AttentionSpec select_attention_cuda(const AttentionConfig& c, const Target& t) {
-  check_supported(c, t);
-  AttentionSpec spec;
-  spec.unit = AttentionUnit::cuda_mma;
-  spec.dtype_q = c.dtype_q;
-  spec.dtype_kv = c.dtype_kv;
-  spec.dtype_o = c.dtype_o;
-  spec.head_dim_qk = c.head_dim_qk;
-  spec.head_dim_vo = c.head_dim_vo;
-  spec.kv_layout = c.kv_layout;
-  spec.mask = c.mask;
-  spec.rope = c.rope;
-
+ScheduleSpec general_schedule(const AttentionConfig& c, const Target& t, AttentionSpec spec,
+                              int qo_tile) {
   ScheduleSpec& s = spec.schedule;
   s.group_size = c.num_qo_heads / c.num_kv_heads;
-  s.qo_tile = qo_tile(c);
+  s.qo_tile = qo_tile;
   s.kv_tile = 16;
   s.split_blocks = c.schedule == ScheduleMode::batch_invariant ? c.split_kv / s.kv_tile : 0;
   s.max_tile_partial_rows = s.split_blocks > 0 ? 8 * s.qo_tile : 0;
@@ -132,6 +117,86 @@ AttentionSpec select_attention_cuda(const AttentionConfig& c, const Target& t) {
   const int block_bytes = s.kv_tile * (c.head_dim_qk + c.head_dim_vo) * size_of(c.dtype_kv);
   s.cost.fixed = 700;
   s.cost.per_block = std::max(1, block_bytes * (workers / 8) / 550);
+  return s;
+}
+
+// Why the general kernel runs a config alone; empty when the wgmma kernel computes its long
+// queries. A config says of its steps only what they may hold at most: a mean of more rows than the
+// general kernel's smallest tile means prompts, or many drafted tokens.
+std::string kept_general(const AttentionConfig& c, const Target& t) {
+  if (t.arch != 90) return "the wgmma kernel is sm_90's";
+  const int64_t group = c.num_qo_heads / c.num_kv_heads;
+  const int64_t tokens = ceil_div(c.max_nnz_qo, c.max_batch_size);
+  if (tokens == 1 || tokens * group <= 16) {
+    return "decode: max_nnz_qo / max_batch_size means " + std::to_string(tokens * group) +
+           " packed rows a request";
+  }
+  const std::string why = why_not_wgmma(c);
+  if (!why.empty() || c.schedule == ScheduleMode::deterministic) return why;
+  // Its tiles are then whole, and a full batch must have one for each SM.
+  const int64_t tiles = c.max_nnz_qo * group / wgmma_spec(c).tile_rows() * c.num_kv_heads;
+  if (tiles >= t.num_sms) return "";
+  return "batch_invariant, and max_nnz_qo means " + std::to_string(tiles) + " tiles for " +
+         std::to_string(t.num_sms) + " SMs";
+}
+
+}  // namespace
+
+AttentionMmaSpec mma_spec(const AttentionSpec& spec, const Target& target) {
+  const ScheduleSpec& schedule =
+      spec.unit == AttentionUnit::cuda_wgmma ? spec.short_schedule : spec.schedule;
+  AttentionMmaSpec s;
+  s.dtype_q = spec.dtype_q;
+  s.dtype_kv = spec.dtype_kv;
+  s.dtype_o = spec.dtype_o;
+  s.head_dim_qk = spec.head_dim_qk;
+  s.head_dim_vo = spec.head_dim_vo;
+  s.mask = spec.mask;
+  s.rope = spec.rope;
+  s.qo_tile = schedule.qo_tile;
+  s.num_warps = kNumWarps;
+  s.fixed_splits = schedule.split_blocks > 0;
+  return fitted(s, target);
+}
+
+AttentionSpec select_attention_cuda(const AttentionConfig& c, const Target& t) {
+  check_supported(c, t);
+  AttentionSpec spec;
+  spec.unit = AttentionUnit::cuda_mma;
+  spec.dtype_q = c.dtype_q;
+  spec.dtype_kv = c.dtype_kv;
+  spec.dtype_o = c.dtype_o;
+  spec.head_dim_qk = c.head_dim_qk;
+  spec.head_dim_vo = c.head_dim_vo;
+  spec.kv_layout = c.kv_layout;
+  spec.mask = c.mask;
+  spec.rope = c.rope;
+  const std::string kept = kept_general(c, t);
+  spec.schedule = general_schedule(c, t, spec, kept.empty() ? token_tile(c) : qo_tile(c));
+  if (!kept.empty()) return spec;
+  spec.unit = AttentionUnit::cuda_wgmma;
+  ScheduleSpec& few = spec.short_schedule = spec.schedule;
+  const int group = few.group_size;
+  // A batch of one request leaves nothing to run beside.
+  few.most_rows = group <= few.qo_tile && c.max_batch_size > 1 ? few.qo_tile : 0;
+  few.enough_percent = kEnoughPercent;
+  spec.schedule = wgmma_schedule(c, wgmma_spec(c), t.num_sms);
+  spec.schedule.least_rows = few.most_rows + 1;
+  return spec;
+}
+
+AttentionSpec general_spec(AttentionSpec spec) {
+  if (spec.unit != AttentionUnit::cuda_wgmma) return spec;
+  spec = short_spec(spec);
+  spec.schedule.most_rows = ScheduleSpec().most_rows;
+  spec.schedule.enough_percent = 100;
+  return spec;
+}
+
+AttentionSpec short_spec(AttentionSpec spec) {
+  spec.unit = AttentionUnit::cuda_mma;
+  spec.schedule = spec.short_schedule;
+  spec.short_schedule = no_requests();
   return spec;
 }
 
@@ -159,23 +224,61 @@ AttentionMmaParams mma_params(const AttentionSpec& spec, const AttentionParams& 
   return p;
 }
 
+namespace {
+
+std::string explain_general(const ScheduleSpec& s, const AttentionMmaSpec& k) {
+  return std::to_string(s.qo_tile) + " packed rows, group " + std::to_string(s.group_size) +
+         "; a CTA of " + std::to_string(k.row_warps()) + " row warps x " +
+         std::to_string(k.key_warps()) + " key warps, " + std::to_string(k.num_stages) +
+         " stages, " + std::to_string(AttentionMmaSmem::of(k).bytes) + " bytes of shared memory, " +
+         std::to_string(k.ctas_per_sm) + " an SM\n";
+}
+
+std::string explain_splits(const AttentionConfig& c, const AttentionSpec& spec) {
+  if (c.schedule == ScheduleMode::deterministic) return ", KV split where workers end";
+  const std::string tokens = ", KV split every " + std::to_string(c.split_kv) + " tokens";
+  if (spec.unit != AttentionUnit::cuda_wgmma) return tokens;
+  return (spec.short_schedule.serves_none() ? "" : tokens + " of short queries") +
+         ", never in tiles of more";
+}
+
+std::string explain_workers(const ScheduleSpec& s) {
+  return std::to_string(s.num_workers()) + " = " + std::to_string(s.num_groups) + " groups x " +
+         std::to_string(s.head_lanes) + " head lanes of " + std::to_string(s.heads_per_lane) +
+         " KV heads\n";
+}
+
+std::string explain_short_queries(const AttentionSpec& spec, const AttentionMmaSpec& k) {
+  const ScheduleSpec& s = spec.short_schedule;
+  if (s.serves_none()) return "short queries: no list of their own\n";
+  return "short queries: up to " + std::to_string(s.most_rows) +
+         " packed rows a request, by cuda_mma at the same time; tile: " + explain_general(s, k) +
+         "short queries' workers: " + explain_workers(s);
+}
+
+}  // namespace
+
 std::string explain_selection_cuda(const AttentionConfig& c, const Target& t,
                                    const AttentionSpec& spec) {
   const ScheduleSpec& s = spec.schedule;
   const AttentionMmaSpec k = mma_spec(spec, t);
-  return std::string("unit: ") + name_of(spec.unit) + " (target " + to_string(t) +
-         ")\ntile: " + std::to_string(s.qo_tile) + " packed rows, group " +
-         std::to_string(s.group_size) + "; a CTA of " + std::to_string(k.row_warps()) +
-         " row warps x " + std::to_string(k.key_warps()) + " key warps, " +
-         std::to_string(k.num_stages) + " stages, " +
-         std::to_string(AttentionMmaSmem::of(k).bytes) + " bytes of shared memory, " +
-         std::to_string(k.ctas_per_sm) + " an SM\nworkers: " + std::to_string(s.num_workers()) +
-         " = " + std::to_string(s.num_groups) + " groups x " + std::to_string(s.head_lanes) +
-         " head lanes of " + std::to_string(s.heads_per_lane) +
-         " KV heads\nschedule: " + name_of(c.schedule) +
-         (s.split_blocks > 0 ? ", KV split every " + std::to_string(c.split_kv) + " tokens"
-                             : ", KV split where workers end") +
-         "\n";
+  std::string out = std::string("unit: ") + name_of(spec.unit) + " (";
+  if (spec.unit == AttentionUnit::cuda_mma) {
+    out += kept_general(c, t) + "; target " + to_string(t) + ")\ntile: " + explain_general(s, k) +
+           "workers: " + explain_workers(s);
+  } else {
+    const AttentionWgmmaSpec w = wgmma_spec(c);
+    out +=
+        "the limits allow " + std::to_string(ceil_div(c.max_nnz_qo, c.max_batch_size)) +
+        " query tokens a request; target " + to_string(t) +
+        ")\ntile: " + std::to_string(s.qo_tile) + " packed rows x " + std::to_string(s.kv_tile) +
+        " keys, group " + std::to_string(s.group_size) + "; a CTA of " +
+        std::to_string(w.num_consumers) + " consumer warpgroups, " + std::to_string(w.num_stages) +
+        " stages, " + std::to_string(AttentionWgmmaSmem::of(w).bytes) +
+        " bytes of shared memory\nworkers: " + explain_workers(s) + explain_short_queries(spec, k) +
+        "tensors off 16 bytes (data or strides): cuda_mma alone, planned anew by each run\n";
+  }
+  return out + "schedule: " + name_of(c.schedule) + explain_splits(c, spec) + "\n";
 }
 
 }  // namespace weft

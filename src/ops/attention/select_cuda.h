@@ -44,9 +44,16 @@ struct KernelTraits<AttentionMmaSpec> {
 };
 
 /// The spec that runs `config` (already checked) on a GPU. Throws Error(unsupported) when none can.
+/// On sm_90, where max_nnz_qo / max_batch_size means more than 16 packed rows a request (and more
+/// than one token), the wgmma kernel computes what it can; docs/kernels/prefill.md.
 AttentionSpec select_attention_cuda(const AttentionConfig& config, const Target& target);
 
-/// The kernel of a spec of unit cuda_mma.
+/// The part of a spec of unit cuda_wgmma that the general kernel runs beside, and the spec by which
+/// that kernel alone runs all requests, for tensors that the copy engine cannot address.
+AttentionSpec short_spec(AttentionSpec spec);
+AttentionSpec general_spec(AttentionSpec spec);
+
+/// The general kernel of a spec of any CUDA unit.
 AttentionMmaSpec mma_spec(const AttentionSpec& spec, const Target& target);
 
 /// The kernel's launch argument. REQUIRES: `args` is bound to a plan of `spec`.

@@ -3,6 +3,8 @@
 // argument with the tensor maps of a run's tensors. Pure but for encode_maps.
 #pragma once
 
+#include <string>
+
 #include "kernels/attention/wgmma_params.h"
 #include "kernels/attention/wgmma_smem.h"
 #include "src/cuda/device.h"
@@ -23,6 +25,8 @@ void for_each_field(const AttentionWgmmaSpec& s, Visit&& visit) {
   visit("kv_tile", s.kv_tile);
   visit("num_stages", s.num_stages);
   visit("num_q_stages", s.num_q_stages);
+  visit("gather", s.gather);
+  visit("banded", s.banded);
 }
 
 template <>
@@ -40,23 +44,27 @@ struct KernelTraits<AttentionWgmmaSpec> {
 };
 
 /// The spec with the tiles that measured best for its head dimensions (docs/kernels/prefill.md), or
-/// num_consumers = 0 when this kernel does not do `config`: FP8, f32, fused RoPE, batch-invariant
-/// splits, groups beyond a tile, head dimensions beyond 256 or not in steps of 16, pages whose size
-/// is not a multiple of 16.
+/// num_consumers = 0 when this kernel does not do `config`: FP8, f32, fused RoPE, groups beyond a
+/// tile, head dimensions beyond 256 or not in steps of 16.
 AttentionWgmmaSpec wgmma_spec(const AttentionConfig& config);
+
+/// Which field of a config for which wgmma_spec has no kernel asks too much of it, in words.
+std::string why_not_wgmma(const AttentionConfig& config);
 
 /// One lane, so that all CTAs walk the KV heads together; a CTA a group. Cost in ns: a tile costs
 /// about three blocks beside its blocks. With 1/3 of that, causal batches of 4k lost a fifth.
+/// Batch-invariant: whole tiles only, whose bits are those of their request alone.
 ScheduleSpec wgmma_schedule(const AttentionConfig& config, const AttentionWgmmaSpec& spec,
                             int num_groups);
 
-/// True when the copy engine can read a run's q, k and v: 16-byte aligned data and strides.
+/// True when the copy engine can read a run's q, k and v: 16-byte aligned data and strides, and
+/// paged caches of fewer than 2^31 places (their extent over the common divisor of their strides).
 bool wgmma_can_read(const AttentionArgs& args);
 
 /// The launch argument of a run, and what its tensor maps must say.
 struct WgmmaBinding {
   AttentionWgmmaParams params;
-  TensorMapShape q, k, v;
+  TensorMapShape q, k, v;  // k and v without dimensions when rows are gathered
 };
 
 /// `bound`: the run's tensors and plan; `args`: the same tensors with their shapes.

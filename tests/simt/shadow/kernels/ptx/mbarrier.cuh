@@ -63,6 +63,9 @@ inline void mbarrier_wait(uint32_t barrier, uint32_t parity) {
     return b.phase % 2 != parity;
   });
 }
+inline bool mbarrier_test(uint32_t barrier, uint32_t parity) {
+  return simt::phase_barriers().at(barrier).phase % 2 != parity;
+}
 inline void fence_async_proxy() {}
 
 }  // namespace weft

@@ -12,7 +12,7 @@ namespace weft {
 inline void tma_prefetch_map(const TensorMap&) {}
 
 /// Copies a box of 16-bit elements with the 128-byte swizzle; returns its bytes.
-inline int64_t copy_box(uint32_t to, const TensorMapShape& shape, std::array<int64_t, 4> corner) {
+inline int64_t copy_box(uint32_t to, const TensorMapShape& shape, std::array<int64_t, 5> corner) {
   int64_t count = 1;
   for (int d = 0; d < shape.rank; ++d) count *= shape.box[static_cast<size_t>(d)];
   for (int64_t i = 0; i < count; ++i) {
@@ -36,7 +36,7 @@ template <class... X>
 void tma_load(uint32_t to, const TensorMap& map, uint32_t barrier, X... x) {
   const auto* shape = reinterpret_cast<const TensorMapShape*>(map.words[0]);
   if (shape->rank != static_cast<int>(sizeof...(x))) throw std::runtime_error("rank of a box");
-  const std::array<int64_t, 4> corner{x...};
+  const std::array<int64_t, 5> corner{x...};
   simt::phase_barriers().at(barrier).copies.push_back([=] { return copy_box(to, *shape, corner); });
 }
 

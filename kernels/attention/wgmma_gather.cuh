@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// The producer of the wgmma kernel for pages of any size: all four warps of its warpgroup copy keys
+// and values row by row into the tiles that the copy engine would bring in boxes. Queries still
+// come by boxes. Knows no element.
+#pragma once
+
+#include "kernels/attention/wgmma_produce.cuh"
+#include "kernels/ptx/cp_async.cuh"
+#include "kernels/ptx/named_barrier.cuh"
+
+namespace weft {
+
+/// Places of a block's keys in the cache, one or none a lane.
+struct WgmmaGatherRow {
+  int32_t page;   // -1: no such key, or none of this lane
+  int32_t token;  // of the page
+};
+
+template <AttentionWgmmaSpec spec>
+struct WgmmaGather {
+  static constexpr AttentionWgmmaSmem kSmem = AttentionWgmmaSmem::of(spec);
+  static constexpr uint32_t kAll = 0xffffffffu;
+  static constexpr uint32_t kBarrier = 9;  // behind those of the consumers
+  // A warp copies 4 rows at a time, 8 chunks of 16 bytes of each; the warpgroup 16.
+  static constexpr int32_t kSteps = spec.kv_tile / 16;
+
+  WgmmaProducer<spec> producer;  // announces tiles; its rings are this warp's, too
+  const int32_t thread;          // of the warpgroup
+  uint32_t under_way = 0;        // the full barrier of the block asked for last; 0: none
+
+  /// The row of a block that this lane looks up; lane l of a warp has row l / 4 * 16 + l % 4 of
+  /// those that the warp copies.
+  __device__ __forceinline__ WgmmaGatherRow find_row(const WgmmaTile& t, int32_t key) const {
+    const int32_t lane = thread % 32;
+    const int32_t row = lane / 4 * 16 + thread / 32 * 4 + lane % 4;
+    const int32_t at = key + row;
+    if (row >= spec.kv_tile || at >= t.kv_len) return {-1, 0};
+    const AttentionWgmmaParams& p = producer.params;
+    if (p.args.lengths.page_size == 0) return {0, t.first_kv + at};
+    const int32_t index = p.page.quotient(at);
+    return {p.args.kv_indices[t.first_kv + index], p.page.remainder(at, index)};
+  }
+
+  /// Says full of the block asked for last, once at most kLater groups behind it are under way.
+  template <int kLater>
+  __device__ __forceinline__ void settle() {
+    if (under_way == 0) return;
+    cp_async_wait<kLater>();
+    fence_async_proxy();
+    __syncwarp();
+    if (thread % 32 == 0) mbarrier_arrive(under_way);
+    under_way = 0;
+  }
+
+  /// One block of K or V into the next slot of its ring. Keys that do not exist become zeros.
+  template <bool kIsV>
+  __device__ __forceinline__ void load_block(const WgmmaTile& t, const WgmmaGatherRow& row) {
+    constexpr SwizzledTile kTile = kIsV ? kSmem.v_tile(spec) : kSmem.k_tile(spec);
+    constexpr int32_t kColumns = kIsV ? spec.head_dim_vo : spec.head_dim_qk;
+    constexpr int32_t kStepBytes = kTile.at(16, 0) - kTile.at(0, 0);
+    constexpr int32_t kSliceBytes = kTile.at(0, 64) - kTile.at(0, 0);
+    const Ring& ring = kIsV ? producer.rings.v : producer.rings.k;
+    RingPosition& at = kIsV ? producer.rings.at_v : producer.rings.at_k;
+    const AttentionParams& args = producer.params.args;
+    const int64_t page_stride = kIsV ? args.v_stride_page : args.k_stride_page;
+    const int64_t token_stride = kIsV ? args.v_stride_token : args.k_stride_token;
+    const int64_t head_stride = kIsV ? args.v_stride_head : args.k_stride_head;
+    const int32_t lane = thread % 32;
+    const int32_t chunk = lane % 8 * 8;  // its first column
+    const uint16_t* const from =
+        static_cast<const uint16_t*>(kIsV ? args.v : args.k) + t.kv_head * head_stride + chunk;
+    const int64_t mine = row.page < 0 ? -1 : row.page * page_stride + row.token * token_stride;
+    // What is under way is said full before this side waits for the other.
+    const bool is_free = mbarrier_test(ring.empty(at.slot), at.parity ^ 1);
+    if (__any_sync(kAll, !is_free)) {
+      settle<0>();
+      wait_empty(ring, at);
+    }
+    const uint64_t policy = l2_evict_normal();
+    uint32_t to = producer.smem + (kIsV ? kSmem.v : kSmem.k) + at.slot * kTile.bytes() +
+                  kTile.at(thread / 32 * 4 + lane / 8, chunk);
+#pragma unroll 1  // the producer has 32 to 40 registers
+    for (int32_t step = 0; step < kSteps; ++step, to += kStepBytes) {
+      const int64_t offset = __shfl_sync(kAll, mine, step * 4 + lane / 8);
+      const uint16_t* const key = from + max_of<int64_t>(offset, 0);
+#pragma unroll
+      for (int32_t slice = 0; slice < kTile.num_slices(); ++slice) {
+        const bool exists = offset >= 0 && slice * 64 + chunk < kColumns;
+        cp_async16_or_zero(to + slice * kSliceBytes, exists ? key + slice * 64 : from, policy,
+                           exists);
+      }
+    }
+    cp_async_commit();
+    settle<1>();
+    under_way = ring.full(at.slot);
+    at.advance(ring);
+  }
+
+  /// As the producer of boxes.
+  __device__ __forceinline__ void run_tile(const WgmmaTile& t) {
+    int32_t key = t.key_begin + (t.num_blocks - 1) * spec.kv_tile;
+    WgmmaGatherRow before{}, next{};
+    if (t.num_blocks > 0) next = find_row(t, key);
+#pragma unroll 1
+    for (int32_t i = 0; i <= t.num_blocks; ++i) {
+      const WgmmaGatherRow row = next;
+      key -= spec.kv_tile;
+      if (i + 1 < t.num_blocks) next = find_row(t, key);  // a load that nobody waits for here
+      if (i < t.num_blocks) load_block<false>(t, row);
+      if (i == 0) producer.announce(t);
+      if (i > 0) load_block<true>(t, before);
+      before = row;
+    }
+    settle<0>();
+  }
+
+  __device__ __forceinline__ void run() {
+    const AttentionWgmmaParams& p = producer.params;
+    const int32_t worker = static_cast<int32_t>(blockIdx.x);
+    const int32_t group = worker / p.head_lanes;
+    const int32_t lane = worker % p.head_lanes;
+#pragma unroll 1
+    for (int32_t head = 0; head < p.heads_per_lane; ++head) {
+#pragma unroll 1
+      for (int32_t i = p.args.work_indptr[group]; i < p.args.work_indptr[group + 1]; ++i) {
+        const WorkItem& item = p.args.items[i];
+        if (head < item.head_begin || head >= item.head_end) continue;
+        WgmmaTile& tile = producer.tiles[producer.num_tiles];
+        if (thread == 0) make_tile<spec>(p, item, lane, head, tile);
+        named_barrier_sync(kBarrier, 128);
+        run_tile(tile);
+      }
+    }
+    WgmmaTile& end = producer.tiles[producer.num_tiles];
+    if (thread == 0) end.num_blocks = -1;
+    named_barrier_sync(kBarrier, 128);
+    producer.announce(end);
+  }
+};
+
+}  // namespace weft
