@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The structs of c_api.h in Python: declared once per operator as "field:kind" words, checked against
+# The structs of c_api.h in Python: declared once per operator as "field:kind" words, compared with
 # the header by tests/python/test_abi.py. A Config is a frozen value whose fields fill one.
 from __future__ import annotations
 

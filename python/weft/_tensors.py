@@ -29,7 +29,7 @@ class _Pointer(ctypes.c_void_p):
 
 
 def numpy_pointer(name: str, array: Any, output: bool = False) -> _Pointer:
-    """A NumPy array as a DLTensor. Not by __dlpack__, which refuses bf16, fp8 and read-only ones."""
+    """A NumPy array as a DLTensor; __dlpack__ refuses bf16, fp8 and read-only ones."""
     word = ALIASES.get(array.dtype.name)
     if word is None:
         raise TypeError(f"{name}: expected one of {', '.join(ALIASES)}, got {array.dtype}")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # merge in Python, with the words of include/weft/merge.h. Contracts: docs/semantics.md.
-"""The algebra of attention states: (o, lse) over disjoint sets of keys into one over their union."""
+"""The algebra of attention states: (o, lse) over disjoint keys into one over their union."""
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass

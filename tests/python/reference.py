@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Attention in float64 NumPy, written from docs/semantics.md for the Python tests alone. Slow, plain,
-# one request and one head at a time; shares no code with the package.
+# Attention in float64 NumPy, written from docs/semantics.md for the Python tests alone. Slow,
+# plain, one request and one head at a time; shares no code with the package.
 import numpy as np
 
 

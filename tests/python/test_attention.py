@@ -34,8 +34,8 @@ def test_pages(rng, page_size, layout):
 
 
 @pytest.mark.parametrize("values", [
-    {"window_left": 3}, {"logits_soft_cap": 2.0}, {"sm_scale": 0.5}, {"sink": True}, {"slopes": True},
-    {"lse_base2": True}, {"v_scale": 2.0},
+    {"window_left": 3}, {"logits_soft_cap": 2.0}, {"sm_scale": 0.5}, {"sink": True},
+    {"slopes": True}, {"lse_base2": True}, {"v_scale": 2.0},
 ], ids=lambda v: next(iter(v)))
 def test_values_given_at_run_act(rng, values):
     q = rng.standard_normal((5, 4, 32)).astype(np.float32)
