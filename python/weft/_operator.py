@@ -34,11 +34,12 @@ class Operator:
         self.target: Target = where.target if isinstance(where, CudaBackend) else where
         self.device: str = f"cuda:{where.index}" if isinstance(where, CudaBackend) else "cpu"
         self._handle: int = made.value
+        self._owned = made  # __del__ may run when this module's names are gone
         self._destroy = getattr(lib, f"weft_{self._name}_destroy")
 
     def __del__(self) -> None:
         if getattr(self, "_handle", None):
-            self._destroy(ctypes.c_void_p(self._handle))
+            self._destroy(self._owned)
 
     def explain(self) -> str:
         """Which kernel was chosen and why."""

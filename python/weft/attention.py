@@ -102,12 +102,13 @@ class AttentionPlan:
         self.batch: AttentionBatch | None = None
         self._workspace = workspace
         self._handle: int = made.value
+        self._owned = made
         self._token = _compile.number(self)
         self._destroy = lib.weft_attention_plan_destroy
 
     def __del__(self) -> None:
         if getattr(self, "_handle", None):
-            self._destroy(ctypes.c_void_p(self._handle))
+            self._destroy(self._owned)
 
     def _info(self) -> ctypes.Structure:
         info = _struct.initialised(_INFO)

@@ -107,10 +107,11 @@ class CudaBackend:
         self.index = index
         _library.check(_library.library().weft_cuda_backend_create(
             ctypes.c_int32(index), ctypes.byref(options), None, ctypes.byref(self._handle)))
+        self._destroy = _library.library().weft_cuda_backend_destroy
 
     def __del__(self) -> None:
-        if getattr(self, "_handle", None):
-            _library.library().weft_cuda_backend_destroy(self._handle)
+        if getattr(self, "_destroy", None):
+            self._destroy(self._handle)
 
     @property
     def name(self) -> str:

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 
 import weft
+from weft._planned import PlanHolder, device_word
 from weft._struct import dtype_name
 
 FP8 = (torch.float8_e4m3fn, torch.float8_e5m2)
 LN2 = 0.6931471805599453
-PREFILL_ROWS = 1 << 20  # query tokens of a batch whose count only the device knows
 
 
 def missing(what: str) -> NotImplementedError:
@@ -64,10 +64,6 @@ def layout_word(kv_layout: str) -> str:
     return kv_layout.lower()
 
 
-def device_word(device: torch.device) -> str:
-    return "cpu" if device.type == "cpu" else f"cuda:{device.index or 0}"
-
-
 def rope_form(pos_encoding_mode: str, rope_scale: float | None,
               rope_theta: float | None) -> weft.RopeForm | None:
     if pos_encoding_mode not in ("NONE", "ROPE_LLAMA", "ALIBI"):
@@ -90,32 +86,9 @@ def alibi_slopes(num_heads: int, device: torch.device) -> torch.Tensor:
 
 
 @lru_cache(maxsize=256)
-def _attention(device: str, config: weft.AttentionConfig) -> weft.Attention:
-    return weft.Attention(config, device)
-
-
-@lru_cache(maxsize=256)
 def operator(kind: type, device: str, config: Any) -> Any:
     """An operator without a plan, made once for a config and device."""
     return kind(config, device)
-
-
-def limits(batch_size: int, nnz_qo: int | None) -> tuple[int, int]:
-    """max_batch_size and max_nnz_qo, in few steps: a kernel is made for each pair. Their ratio says
-    whether tiles are those of decode."""
-    most = 16
-    while most < batch_size:
-        most *= 4
-    if nnz_qo is not None:
-        mean, ratio = -(-nnz_qo // max(1, batch_size)), 1
-        while ratio < mean:
-            ratio *= 2
-        if ratio <= 8 and nnz_qo <= most * ratio:
-            return most, most * ratio
-    rows = max(PREFILL_ROWS, most * 64)
-    while nnz_qo is not None and rows < nnz_qo:
-        rows *= 4
-    return most, rows
 
 
 def host_last(indptr: torch.Tensor) -> int | None:
@@ -123,16 +96,8 @@ def host_last(indptr: torch.Tensor) -> int | None:
     return int(indptr[-1]) if indptr.device.type == "cpu" else None
 
 
-class Planned:
-    """A weft plan in memory of torch, remade by each `plan` at the same addresses in graph mode."""
-
-    def __init__(self, device: torch.device, graph: bool = False) -> None:
-        self.device = torch.device(device)
-        if self.device.type == "cuda" and self.device.index is None:
-            self.device = torch.device("cuda", torch.cuda.current_device())
-        self.graph = graph
-        self._made: weft.Attention | None = None
-        self._plan: weft.AttentionPlan | None = None
+class Planned(PlanHolder):
+    """A PlanHolder that runs by the contracts of this layer."""
 
     def to_device(self, name: str, index: torch.Tensor, non_blocking: bool = True) -> torch.Tensor:
         """An index array where kernels read it; a copy of the caller's when that is the CPU."""
@@ -141,33 +106,6 @@ class Planned:
         if index.device == self.device:
             return index.clone() if self.device.type == "cpu" else index
         return index.to(self.device, non_blocking=non_blocking)
-
-    def _operator(self, batch_size: int, nnz_qo: int | None, config: dict) -> weft.Attention:
-        most, rows = limits(batch_size, nnz_qo)
-        wanted = weft.AttentionConfig(max_batch_size=most, max_nnz_qo=rows, **config)
-        if not self.graph or self._made is None:
-            return _attention(device_word(self.device), wanted)
-        held = self._made.config
-        same = weft.AttentionConfig(max_batch_size=held.max_batch_size,
-                                    max_nnz_qo=held.max_nnz_qo, **config)
-        if same != held or batch_size > held.max_batch_size or (nnz_qo or 0) > held.max_nnz_qo:
-            raise ValueError(
-                "plan: in CUDA graph mode expected the configuration of the first plan and at most "
-                f"{held.max_nnz_qo} query tokens, got {nnz_qo} and {wanted}")
-        return self._made
-
-    def plan(self, nnz_qo: int | None, batch: weft.AttentionBatch, **config: Any) -> None:
-        made = self._operator(batch.qo_indptr.shape[0] - 1, nnz_qo, config)
-        if made is not self._made:
-            memory = torch.empty(made.workspace_bytes, dtype=torch.uint8, device=self.device)
-            self._plan = made.create_plan(memory)
-            self._made = made
-        made.plan(batch, self._plan)
-        self.q_dtype = made.config.dtype_q
-
-    @property
-    def workspace_bytes(self) -> int:
-        return self._made.workspace_bytes if self._made else 0
 
     def run(self, q: torch.Tensor, kv: Any, out: Any, lse: Any, return_lse: bool,
             **values: Any) -> Any:
