@@ -9,6 +9,7 @@
 #include "weft/executor.h"
 #include "weft/merge.h"
 #include "weft/rope.h"
+#include "weft/sampling.h"
 #include "weft/target.h"
 #include "weft/tensor.h"
 #include "weft/version.h"

@@ -53,5 +53,7 @@ int registers(const Spec& spec) {
 std::vector<GateRow> rope_rows();
 std::vector<GateRow> append_rows();
 std::vector<GateRow> merge_rows();
+/// Long rows.
+std::vector<GateRow> sampling_rows();
 
 }  // namespace weft::test
