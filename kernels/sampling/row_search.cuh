@@ -44,6 +44,7 @@ struct RowSearch {
   static constexpr SearchSmem kSmem = SearchSmem::of(slices);
   static constexpr int kThreads = slices.num_threads, kCtas = slices.cluster;
   static constexpr int kStretch = slices.stretch();
+  static_assert(slices.num_warps() >= kCtas && kStretch % 128 == 0);
 
   uint32_t smem;
   RowTeam<slices> team;

@@ -52,12 +52,12 @@ __device__ __forceinline__ Top find_top(Search<spec>& row, uint32_t mine, int32_
   const uint64_t ends = row.team.reduce(pair_of(mine, mine > kMaskedKey ? ~mine : 0), MostEach());
   const uint32_t high = static_cast<uint32_t>(ends >> 32), low = ~static_cast<uint32_t>(ends);
   uint64_t keys[3] = {high, 0, 0};
+  row.clear_histogram();  // by all CTAs, which take turns together
   if (k <= kMostFloorTokens && high > low && high != ~0u) {
     const float most = value_of(high);
     const float rate = static_cast<float>(kSearchBins - 1) / (most - value_of(low));
     const float fall = (most - value_of(max_of(mine, low))) * rate;
     const uint32_t bin = static_cast<uint32_t>(fminf(fall, static_cast<float>(kSearchBins - 1)));
-    row.clear_histogram();
     if (mine > kMaskedKey) row.count(bin, 1);
     const auto of_one = row.find_bin(static_cast<uint64_t>(k), false);
     __syncthreads();

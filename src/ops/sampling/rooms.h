@@ -35,6 +35,10 @@ SamplingSpec select_sampling(const SamplingConfig& config, const Target& target)
 void check_sampling_args(const SamplingConfig& config, Device device, const SamplingArgs& args);
 void check_filter_args(const SamplingConfig& config, Device device, const FilterArgs& args);
 
+/// What kernels receive; all but the fault.
+SamplingParams bind_sampling(const SamplingConfig& config, const SamplingArgs& args);
+SamplingParams bind_filter(const SamplingConfig& config, const FilterArgs& args);
+
 /// Throws Error(invalid_argument) naming the first parameter that is wrong. On the CPU.
 void check_parameters(const SamplingParams& params);
 

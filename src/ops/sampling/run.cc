@@ -29,6 +29,8 @@ SamplingParams bind_common(const SamplingConfig& config, const Args& args) {
   return p;
 }
 
+}  // namespace
+
 SamplingParams bind_sampling(const SamplingConfig& config, const SamplingArgs& args) {
   SamplingParams p = bind_common(config, args);
   p.indices = data_of<int32_t>(args.indices);
@@ -59,8 +61,6 @@ SamplingParams bind_filter(const SamplingConfig& config, const FilterArgs& args)
   p.writes_logits = args.masked.given();
   return p;
 }
-
-}  // namespace
 
 Sampling::Sampling(const SamplingConfig& config, const Target& target) {
   auto impl = std::make_shared<detail::SamplingImpl>();
