@@ -11,6 +11,7 @@
 #include "weft/merge.h"
 #include "weft/norm.h"
 #include "weft/rope.h"
+#include "weft/sampling.h"
 #include "weft/target.h"
 #include "weft/tensor.h"
 #include "weft/version.h"
