@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Attention of transformers over its dense caches. A mask is made once a forward and layer type; ours
-# carries the lengths, and the plan that all layers of that type then run. Keys stay where the cache
-# has them: each is a page of one token in a view of the cache, so neither growth nor padding copies.
+# Attention of transformers over its dense caches. A mask is made once a forward and layer type;
+# ours carries the lengths, and the plan that all layers of that type then run. Keys stay where the
+# cache has them: each is a page of one token in a view of it, so growth and padding copy nothing.
 from __future__ import annotations
 
 from typing import Any
