@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Attention of transformers' continuous batching. Full-attention layers read the cache where it
-# lies, as pages of one token; sliding-window layers, whose new keys may overwrite old ones that are still
-# needed, go through the cache's own gather. One plan a forward and layer group.
+# lies, as pages of one token; sliding-window layers, whose new keys may overwrite old ones that
+# are still needed, go through the cache's own gather. One plan a forward and layer group.
 from __future__ import annotations
 
 import weakref
