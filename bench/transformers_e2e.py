@@ -87,7 +87,7 @@ def batching(model, requests, new, implementation, graphs, rounds=1):
     config = transformers.GenerationConfig(max_new_tokens=new, do_sample=False, eos_token_id=-1,
                                            pad_token_id=0)
     options = transformers.ContinuousBatchingConfig(
-        max_batch_tokens=4096, num_blocks=1024, block_size=256, use_cuda_graph=graphs,
+        max_batch_tokens=4096, num_blocks=10 * requests, block_size=256, use_cuda_graph=graphs,
         max_requests_per_batch=128)
     best = min(seconds(lambda: model.generate_batch(
         prompts, generation_config=config, continuous_batching_config=options,
