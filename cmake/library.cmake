@@ -83,6 +83,10 @@ function(weft_add_library name kind)
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/weft>)
   target_link_libraries(${name} PRIVATE Threads::Threads ${CMAKE_DL_LIBS})
+  if(WEFT_BUILD_PYTHON AND NOT kind STREQUAL SHARED)
+    # The Python package links a shared library from these objects: what it exports is marked.
+    target_compile_definitions(${name} PRIVATE WEFT_SHARED)
+  endif()
   if(kind STREQUAL SHARED)
     target_compile_definitions(${name} PUBLIC WEFT_SHARED)
     set_target_properties(${name} PROPERTIES VERSION ${PROJECT_VERSION}

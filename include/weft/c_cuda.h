@@ -53,6 +53,22 @@ WEFT_API weft_status weft_attention_create_cuda(const weft_attention_config* con
 WEFT_API weft_status weft_attention_plan_status(weft_attention_plan_t plan, char* buffer,
                                                 size_t capacity, size_t* length);
 
+/// weft_append_create, weft_merge_create and weft_rope_create on a GPU, likewise.
+WEFT_API weft_status weft_append_create_cuda(const weft_append_config* config,
+                                             weft_cuda_backend_t backend,
+                                             const weft_allocator* allocator,
+                                             weft_append_t* append);
+WEFT_API weft_status weft_merge_create_cuda(const weft_merge_config* config,
+                                            weft_cuda_backend_t backend,
+                                            const weft_allocator* allocator, weft_merge_t* merge);
+WEFT_API weft_status weft_rope_create_cuda(const weft_rope_config* config,
+                                           weft_cuda_backend_t backend,
+                                           const weft_allocator* allocator, weft_rope_t* rope);
+/// Wait for executor.stream; an error names the first element that a run found wrong on the device
+/// since the last call. Nothing to do on the CPU.
+WEFT_API weft_status weft_append_check(weft_append_t append, const weft_executor* executor);
+WEFT_API weft_status weft_rope_check(weft_rope_t rope, const weft_executor* executor);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif

@@ -19,6 +19,16 @@ enum class RowFault : uint8_t {
   rope_positions,
   k_scales,
   v_scales,
+  indices,
+  temperature,
+  top_p,
+  min_p,
+  repetition_penalty,
+  frequency_penalty,
+  presence_penalty,
+  lengths,
+  row_to_batch,
+  draft_token_ids,
 };
 
 /// The word while nothing was wrong. A fault word is smaller the earlier its token.
@@ -49,6 +59,26 @@ WEFT_HD constexpr const char* name_of(RowFault fault) {
       return "k_scales";
     case RowFault::v_scales:
       return "v_scales";
+    case RowFault::indices:
+      return "indices";
+    case RowFault::temperature:
+      return "temperature";
+    case RowFault::top_p:
+      return "top_p";
+    case RowFault::min_p:
+      return "min_p";
+    case RowFault::repetition_penalty:
+      return "repetition_penalty";
+    case RowFault::frequency_penalty:
+      return "frequency_penalty";
+    case RowFault::presence_penalty:
+      return "presence_penalty";
+    case RowFault::lengths:
+      return "lengths";
+    case RowFault::row_to_batch:
+      return "row_to_batch";
+    case RowFault::draft_token_ids:
+      return "draft_token_ids";
   }
   return "invalid";
 }

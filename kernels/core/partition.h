@@ -58,9 +58,10 @@ WEFT_HD int32_t cut_block(const ScheduleSpec& s, const TileRange& t, int64_t off
   const int32_t block = static_cast<int32_t>(clamp_to<int64_t>(near, 0, n));
   const int32_t nearest_end = block * int64_t{2} < n ? 0 : n;
   if (s.split_blocks == 0) {
-    if (n < 2 * s.min_blocks) return nearest_end;
-    if (block < s.min_blocks) return block * 2 < s.min_blocks ? 0 : s.min_blocks;
-    if (n - block < s.min_blocks) return (n - block) * 2 < s.min_blocks ? n : n - s.min_blocks;
+    const int32_t least = least_blocks(s, t.rows);
+    if (n < 2 * least) return nearest_end;
+    if (block < least) return block * 2 < least ? 0 : least;
+    if (n - block < least) return (n - block) * 2 < least ? n : n - least;
     return block;
   }
   if (block == 0 || block == n) return block;

@@ -18,6 +18,7 @@ struct CostModel {
   int32_t fixed = 1;
   int32_t per_block = 1;
   int32_t per_block_row = 0;
+  int32_t per_piece_row = 0;  // of a tile that is cut: least work of a piece for each of its rows
   bool operator==(const CostModel&) const = default;
 };
 
@@ -157,6 +158,12 @@ WEFT_HD constexpr TileRange tile_range(const ScheduleSpec& s, int32_t qo_len, in
 
 WEFT_HD constexpr int32_t block_cost(const CostModel& c, int32_t rows) {
   return c.per_block + rows * c.per_block_row;
+}
+
+/// Fewest blocks of a piece of `rows` rows: it leaves a state, which is written, read and merged.
+WEFT_HD constexpr int32_t least_blocks(const ScheduleSpec& s, int32_t rows) {
+  if (s.cost.per_piece_row == 0) return s.min_blocks;
+  return max_of(s.min_blocks, rows * s.cost.per_piece_row / block_cost(s.cost, rows));
 }
 
 WEFT_HD constexpr int64_t tile_cost(const CostModel& c, const TileRange& t) {

@@ -5,10 +5,11 @@
 #pragma once
 
 #include "kernels/merge/params.h"
-#include "kernels/merge/smem.h"
+#include "kernels/merge/spec.h"
 #include "kernels/ptx/convert.cuh"
 #include "kernels/ptx/griddep.cuh"
 #include "kernels/tile/elements.cuh"
+#include "kernels/tile/no_smem.h"
 
 namespace weft {
 namespace merge_kernel {

@@ -77,11 +77,22 @@ __device__ __forceinline__ float log2_approx(float x) {
   return y;
 }
 
+/// Relative error below 2^-22; 0 at infinity.
+__device__ __forceinline__ float rsqrt_approx(float x) {
+  float y;
+  asm("rsqrt.approx.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
+__device__ __forceinline__ float rcp_approx(float x) {
+  float y;
+  asm("rcp.approx.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
 /// 1 - 2 / (1 + e^2x): absolute error below 3e-7, and exactly +-1 far out.
 __device__ __forceinline__ float tanh_approx(float x) {
-  float y;
-  asm("rcp.approx.f32 %0, %1;" : "=f"(y) : "f"(1.0f + exp2_approx(x * 2.88539008f)));
-  return 1.0f - 2.0f * y;
+  return 1.0f - 2.0f * rcp_approx(1.0f + exp2_approx(x * 2.88539008f));
 }
 
 /// Absolute error below 5e-7 on [-pi, pi].

@@ -29,6 +29,9 @@ __device__ __forceinline__ void store_shared(uint32_t at, uint4 x) {
 __device__ __forceinline__ void store_shared(uint32_t at, float2 x) {
   asm volatile("st.shared.v2.f32 [%0], {%1, %2};" ::"r"(at), "f"(x.x), "f"(x.y) : "memory");
 }
+__device__ __forceinline__ void store_shared(uint32_t at, float x) {
+  asm volatile("st.shared.f32 [%0], %1;" ::"r"(at), "f"(x) : "memory");
+}
 __device__ __forceinline__ void store_shared(uint32_t at, int32_t x) {
   asm volatile("st.shared.b32 [%0], %1;" ::"r"(at), "r"(x) : "memory");
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The C ABI of append: structs across, then the C++ calls of the same names.
 #include "src/api/boundary.h"
+#include "src/api/c_cuda.h"
 #include "src/api/c_handle.h"
 #include "src/api/c_struct.h"
 #include "src/api/c_values.h"
@@ -92,6 +93,21 @@ weft_status weft_append_create(const weft_append_config* config, const weft_targ
     *append = create_handle<weft_append_handle>(Allocator(allocator),
                                                 Append(to_config(config), to_target(target)));
   });
+}
+
+weft_status weft_append_create_cuda(const weft_append_config* config, weft_cuda_backend_t backend,
+                                    const weft_allocator* allocator, weft_append_t* append) {
+  return guard([&] {
+    check_out("append", append);
+    *append = nullptr;
+    const CudaBackend& cuda = deref("backend", backend).backend;
+    *append =
+        create_handle<weft_append_handle>(Allocator(allocator), Append(to_config(config), cuda));
+  });
+}
+
+weft_status weft_append_check(weft_append_t append, const weft_executor* executor) {
+  return guard([&] { deref("append", append).append.check(ExecutorHolder(executor).get()); });
 }
 
 weft_status weft_append_destroy(weft_append_t append) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The C ABI of merge: structs across, then the C++ calls of the same names.
 #include "src/api/boundary.h"
+#include "src/api/c_cuda.h"
 #include "src/api/c_handle.h"
 #include "src/api/c_struct.h"
 #include "src/api/c_values.h"
@@ -78,6 +79,16 @@ weft_status weft_merge_create(const weft_merge_config* config, const weft_target
     *merge = nullptr;
     *merge = create_handle<weft_merge_handle>(Allocator(allocator),
                                               Merge(to_config(config), to_target(target)));
+  });
+}
+
+weft_status weft_merge_create_cuda(const weft_merge_config* config, weft_cuda_backend_t backend,
+                                   const weft_allocator* allocator, weft_merge_t* merge) {
+  return guard([&] {
+    check_out("merge", merge);
+    *merge = nullptr;
+    const CudaBackend& cuda = deref("backend", backend).backend;
+    *merge = create_handle<weft_merge_handle>(Allocator(allocator), Merge(to_config(config), cuda));
   });
 }
 

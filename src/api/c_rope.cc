@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The C ABI of rope: structs across, then the C++ calls of the same names.
 #include "src/api/boundary.h"
+#include "src/api/c_cuda.h"
 #include "src/api/c_handle.h"
 #include "src/api/c_struct.h"
 #include "src/api/c_values.h"
@@ -69,6 +70,20 @@ weft_status weft_rope_create(const weft_rope_config* config, const weft_target* 
     *rope = create_handle<weft_rope_handle>(Allocator(allocator),
                                             RopeOp(to_config(config), to_target(target)));
   });
+}
+
+weft_status weft_rope_create_cuda(const weft_rope_config* config, weft_cuda_backend_t backend,
+                                  const weft_allocator* allocator, weft_rope_t* rope) {
+  return guard([&] {
+    check_out("rope", rope);
+    *rope = nullptr;
+    const CudaBackend& cuda = deref("backend", backend).backend;
+    *rope = create_handle<weft_rope_handle>(Allocator(allocator), RopeOp(to_config(config), cuda));
+  });
+}
+
+weft_status weft_rope_check(weft_rope_t rope, const weft_executor* executor) {
+  return guard([&] { deref("rope", rope).rope.check(ExecutorHolder(executor).get()); });
 }
 
 weft_status weft_rope_destroy(weft_rope_t rope) {

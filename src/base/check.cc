@@ -3,6 +3,7 @@
 #include "src/base/check.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 
 namespace weft {
@@ -108,6 +109,41 @@ void check_range(const char* argument, int64_t value, int64_t lo, int64_t hi) {
   if (lo <= value && value <= hi) return;
   fail(ErrorKind::invalid_argument, argument,
        std::to_string(lo) + " <= " + argument + " <= " + std::to_string(hi), std::to_string(value));
+}
+
+void check_dtype(const char* argument, DType dtype, std::span<const DType> allowed) {
+  if (std::find(allowed.begin(), allowed.end(), dtype) != allowed.end()) return;
+  std::string names;
+  for (size_t i = 0; i < allowed.size(); ++i) {
+    names += i == 0 ? "" : i + 1 == allowed.size() ? " or " : ", ";
+    names += name_of(allowed[i]);
+  }
+  fail(ErrorKind::invalid_argument, argument, names, name_of(dtype));
+}
+
+void check_scale(const char* argument, float scale) {
+  if (std::isfinite(scale) && scale > 0.0f) return;
+  fail(ErrorKind::invalid_argument, argument, "a positive finite number", std::to_string(scale));
+}
+
+void check_scales(const char* argument, const TensorView& tensor, int64_t count, Device device) {
+  check_tensor(argument, tensor, DType::f32, {count}, device);
+  if (device.type != DeviceType::cpu) return;
+  const float* scales = static_cast<const float*>(tensor.data);
+  for (int64_t h = 0; h < count; ++h) {
+    if (std::isfinite(scales[h]) && scales[h] > 0.0f) continue;
+    fail(ErrorKind::invalid_argument, argument, "a positive finite " + element(argument, h),
+         std::to_string(scales[h]));
+  }
+}
+
+void refuse_given(const char* argument, const TensorView& tensor, const char* why) {
+  if (!tensor.given()) return;
+  fail(ErrorKind::invalid_argument, argument, std::string("nothing ") + why, to_string(tensor));
+}
+
+std::string element(const char* argument, int64_t i) {
+  return std::string(argument) + "[" + std::to_string(i) + "]";
 }
 
 void check_tensor(const char* argument, const TensorView& tensor, DType dtype,

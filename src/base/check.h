@@ -4,6 +4,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <span>
 #include <string>
 
 #include "weft/error.h"
@@ -27,6 +28,26 @@ auto& alive(const char* argument, const Pointer& impl) {
 
 /// Throws invalid_argument "argument: expected X, got Y" unless lo <= value <= hi.
 void check_range(const char* argument, int64_t value, int64_t lo, int64_t hi);
+
+/// Dtypes that a row-wise operator reads, and those that it writes.
+inline constexpr DType kRowInputs[] = {DType::f32, DType::f16, DType::bf16};
+inline constexpr DType kRowOutputs[] = {DType::f32, DType::f16, DType::bf16, DType::e4m3,
+                                        DType::e5m2};
+
+/// Throws invalid_argument unless `dtype` is one of `allowed`.
+void check_dtype(const char* argument, DType dtype, std::span<const DType> allowed);
+
+/// Throws invalid_argument unless `scale` is a positive finite number.
+void check_scale(const char* argument, float scale);
+
+/// f32 [count] on `device`; each a positive finite number, where the host can read them.
+void check_scales(const char* argument, const TensorView& tensor, int64_t count, Device device);
+
+/// Throws invalid_argument when `tensor` is given: nothing may be, for the reason `why`.
+void refuse_given(const char* argument, const TensorView& tensor, const char* why);
+
+/// "positions[5]".
+std::string element(const char* argument, int64_t i);
 
 /// Where the tensors of a run on `target` lie.
 inline Device device_of(const Target& target) { return {target.device, target.device_index}; }

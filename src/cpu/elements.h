@@ -75,5 +75,27 @@ inline void store_n(T* p, Vec x, int n) {
   memcpy(p, padded, static_cast<size_t>(n) * sizeof(T));
 }
 
+/// load_n and store_n where n is mostly kWidth.
+template <class T>
+inline Vec load_lanes(const T* p, int n) {
+  return n == kWidth ? load(p) : load_n(p, n);
+}
+template <class T>
+inline void store_lanes(T* p, Vec x, int n) {
+  if (n == kWidth) return store(p, x);
+  store_n(p, x, n);
+}
+
+/// Calls f(i, x, n) for every register of in[0, count); the last may have n < kWidth lanes.
+template <class In, class F>
+[[gnu::always_inline]] inline void for_each_vec_of(const In* in, int count, F f) {
+  int i = 0;
+  for (; i + kWidth <= count; i += kWidth) {
+    prefetch_beyond(in + i, kWidth * int64_t{sizeof(In)});
+    f(i, load(in + i), kWidth);
+  }
+  if (i < count) f(i, load_n(in + i, count - i), count - i);
+}
+
 }  // namespace
 }  // namespace weft

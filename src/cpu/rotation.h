@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "kernels/core/rope.h"
 #include "src/cpu/rows.h"
@@ -13,6 +14,11 @@ namespace weft {
 /// Frequencies of a Rope as fractions of a turn; made once, with its operator.
 struct RopeTurns {
   uint64_t turns[kMaxRopeDim / 2] = {};
+
+  /// Those of `rope`.
+  std::span<const uint64_t> of(const Rope& rope) const {
+    return {turns, rope.mode == RopeMode::none ? 0 : static_cast<size_t>(rope.dim / 2)};
+  }
 };
 
 /// REQUIRES: rope was checked (its dim is filled in), or its mode is none.

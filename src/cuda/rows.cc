@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "kernels/core/rope.h"
+
 namespace weft {
 namespace {
 
@@ -78,6 +80,16 @@ RowGrid RowGrid::of(int64_t num_tokens, int num_heads, const HeadRowSpec& rows, 
     fail(ErrorKind::out_of_limits, "nnz", "fewer than 2^31 warps", std::to_string(warps));
   }
   return {static_cast<int>(ceil_div<int64_t>(warps, num_threads / 32)), shift};
+}
+
+int checked_grid(const char* what, int64_t num_ctas) {
+  if (num_ctas >= 0 && num_ctas <= 0x7fffffff) return static_cast<int>(num_ctas);
+  fail(ErrorKind::out_of_limits, what, "fewer than 2^31 thread blocks", std::to_string(num_ctas));
+}
+
+int64_t positions_with_angles(const TensorView& cos_sin_cache) {
+  const int64_t all = kMaxRopePosition + int64_t{1};
+  return cos_sin_cache.given() ? min_of(all, cos_sin_cache.shape[0]) : all;
 }
 
 void check_cuda_executor(const Executor& executor) {

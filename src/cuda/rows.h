@@ -25,27 +25,62 @@ int widest_vector(DType dtype, std::initializer_list<int> parts);
 /// True when accesses of `vec` elements, 16 bytes at most each, hit their alignment in every row.
 bool fits_vectors(const TensorView& tensor, int vec);
 
-/// The two kernels of a config: one of wide accesses, one that takes any strides and addresses.
+/// The spec of single elements that stands beside `spec`. An operator whose deal of a row depends
+/// on the width of accesses brings its own.
 template <class Spec>
-struct RowKernels {
+Spec narrowed(Spec spec) {
+  spec.vec = 1;
+  return spec;
+}
+
+/// One line or two: how wide the accesses are, and when.
+std::string explain_rows(const char* who, int vec, DType dtype, const std::string& device);
+
+/// Throws Error(invalid_argument) when `executor` brings what only a run on the CPU can use.
+void check_cuda_executor(const Executor& executor);
+
+/// Throws Error(out_of_limits) naming `what` unless 0 <= num_ctas < 2^31; the number itself.
+int checked_grid(const char* what, int64_t num_ctas);
+
+/// What a row-wise operator keeps of a GPU: two kernels of its config, one of wide accesses and one
+/// that takes any strides and addresses, and the launch of one of them. Immutable.
+template <class Spec>
+struct RowOperator {
+  CudaBackend backend;          // first: it outlives what lies on the device
   Spec wide_spec, narrow_spec;  // the same when a shape admits single elements only
-  const CudaKernel* wide = nullptr;
-  const CudaKernel* narrow = nullptr;
+  const CudaKernel* wide_kernel = nullptr;
+  const CudaKernel* narrow_kernel = nullptr;
 
   /// For prepare.
-  RowKernels(detail::CudaState& state, const Spec& spec) : wide_spec(spec), narrow_spec(spec) {
-    narrow_spec.vec = 1;
+  RowOperator(const CudaBackend& cuda, const Spec& spec)
+      : backend(cuda), wide_spec(spec), narrow_spec(narrowed(spec)) {
+    detail::CudaState& state = backend.state();
     const int arch = state.device.target().arch;
     const std::array<KernelRequest, 2> requests{kernel_request(wide_spec, arch),
                                                 kernel_request(narrow_spec, arch)};
     const std::vector<const KernelImage*> images = state.store.prepare(requests);
-    wide = &state.device.load(*images[0]);
-    narrow = &state.device.load(*images[1]);
+    wide_kernel = &state.device.load(*images[0]);
+    narrow_kernel = &state.device.load(*images[1]);
+  }
+
+  const CudaDevice& device() const { return backend.state().device; }
+  const Spec& spec(bool wide) const { return wide ? wide_spec : narrow_spec; }
+
+  /// One launch that may start before the kernel ahead of it has ended.
+  template <class Params>
+  void launch(bool wide, int num_ctas, const Executor& executor, const Params& params) const {
+    check_cuda_executor(executor);
+    weft::launch(
+        device(), wide ? *wide_kernel : *narrow_kernel,
+        LaunchShape{.num_ctas = num_ctas, .overlaps_previous = device().target().arch >= 90},
+        executor.stream, params);
+  }
+
+  /// `who` does a row, e.g. "a warp a token".
+  std::string explain(const char* who) const {
+    return explain_rows(who, wide_spec.vec, wide_spec.dtype, backend.device_name());
   }
 };
-
-/// One line or two: how wide the accesses are, and when.
-std::string explain_rows(const char* who, int vec, DType dtype, const std::string& device);
 
 /// How the heads of tokens are dealt to warps.
 struct RowGrid {
@@ -58,9 +93,6 @@ struct RowGrid {
   static RowGrid of(int64_t num_tokens, int num_heads, const HeadRowSpec& rows, int usual_shift,
                     int num_threads, const Target& target);
 };
-
-/// Throws Error(invalid_argument) when `executor` brings what only a run on the CPU can use.
-void check_cuda_executor(const Executor& executor);
 
 /// The frequencies of an operator's rope and its fault word, in device memory. Immutable but for
 /// the fault, which kernels write.
@@ -83,5 +115,17 @@ class RowState {
   const CudaDevice& device_;
   DeviceMemory memory_;
 };
+
+/// A RowOperator that rotates, and so has angles and checks positions.
+template <class Spec>
+struct RotatingOperator : RowOperator<Spec> {
+  RotatingOperator(const CudaBackend& cuda, const Spec& spec, std::span<const uint64_t> turns)
+      : RowOperator<Spec>(cuda, spec), state(cuda.state().device, turns) {}
+
+  RowState state;
+};
+
+/// Positions that have an angle lie below this.
+int64_t positions_with_angles(const TensorView& cos_sin_cache);
 
 }  // namespace weft

@@ -22,6 +22,7 @@ void for_each_field(const CostModel& s, Visit&& visit) {
   visit("fixed", s.fixed);
   visit("per_block", s.per_block);
   visit("per_block_row", s.per_block_row);
+  visit("per_piece_row", s.per_piece_row);
 }
 
 template <class Visit>

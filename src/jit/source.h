@@ -28,6 +28,16 @@ struct KernelShape {
   int smem_bytes = 0;
 };
 
+/// The part of KernelTraits that types alone decide, for a spec that says num_threads and
+/// ctas_per_sm.
+template <class Spec, class LaunchParams, class Smem>
+struct UsualKernel {
+  using Params = LaunchParams;
+  static KernelShape shape(const Spec& s) {
+    return {s.num_threads, s.ctas_per_sm, Smem::of(s).bytes};
+  }
+};
+
 /// A stub and what the host must know to launch what comes of it.
 struct KernelSource {
   std::string name;

@@ -68,7 +68,7 @@ class LengthRandom {
     s.schedule.split_blocks = chance(3) ? in(1, 20) : 0;
     s.schedule.min_blocks = in(1, 6);
     s.schedule.max_tile_partial_rows = 8 * s.schedule.qo_tile;
-    s.schedule.cost = {in(1, 500), in(1, 1000), in(0, 50)};
+    s.schedule.cost = {in(1, 500), in(1, 1000), in(0, 50), chance(2) ? in(1, 600) : 0};
     s.max_batch_size = max_batch_size;
     s.max_nnz_qo = max_nnz_qo;
     if (chance(3)) add_list(s);

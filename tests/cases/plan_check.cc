@@ -284,6 +284,7 @@ ScheduleSpec random_spec(Random& random) {
   s.cost.fixed = pick({1, 50, 400, 5000});
   s.cost.per_block = pick({1, 30, 900});
   s.cost.per_block_row = pick({0, 1, 80});
+  s.cost.per_piece_row = pick({0, 0, 20, 600});
   if (random.chance(0.4)) {
     s.split_blocks = pick({1, 2, 5, 16});
     s.max_tile_partial_rows = s.qo_tile * pick({1, 2, 8, 40});
@@ -332,7 +333,8 @@ std::string print(const ScheduleSpec& s) {
       << s.heads_per_lane << " causal " << s.causal << " window_left " << s.window_left
       << " split_blocks " << s.split_blocks << " min_blocks " << s.min_blocks
       << " max_tile_partial_rows " << s.max_tile_partial_rows << " cost " << s.cost.fixed << "+"
-      << s.cost.per_block << "+" << s.cost.per_block_row;
+      << s.cost.per_block << "+" << s.cost.per_block_row << ", per_piece_row "
+      << s.cost.per_piece_row;
   return out.str();
 }
 

@@ -53,5 +53,9 @@ int registers(const Spec& spec) {
 std::vector<GateRow> rope_rows();
 std::vector<GateRow> append_rows();
 std::vector<GateRow> merge_rows();
+std::vector<GateRow> norm_rows();
+std::vector<GateRow> activation_rows();
+/// Long rows.
+std::vector<GateRow> sampling_rows();
 
 }  // namespace weft::test

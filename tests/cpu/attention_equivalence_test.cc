@@ -55,6 +55,8 @@ std::vector<Variant> variants() {
       {"group_8", {.qo_heads = 8, .kv_heads = 1, .requests = lengths, .window = 70}},
       {"group_1_rope",
        {.qo_heads = 3, .kv_heads = 3, .rope = {.mode = RopeMode::neox}, .requests = lengths}},
+      {"decode_many_heads",
+       {.qo_heads = 40, .kv_heads = 20, .requests = {{1, 700}, {1, 65}, {2, 0}, {3, 130}, {1, 1}}}},
       {"custom", {.mask = MaskMode::custom, .requests = lengths, .sink = true}},
   };
 }
@@ -83,6 +85,22 @@ TEST_P(Equivalence, PagesAndStorageDoNotChangeBits) {
     c.storage = Storage::separate;
     c.layout = KvLayout::hnd;
     EXPECT_EQ(bits_of_run(c, GetParam()), expected) << variant.name << ", hnd";
+  }
+}
+
+// Which heads walk side by side depends on how many threads there are.
+TEST_P(Equivalence, ThreadsDoNotChangeBits) {
+  for (const Variant& variant : variants()) {
+    AttentionData data = make_attention_data(variant.c, seed());
+    Runner runner(data.config, GetParam());
+    runner.plan(data.batch);
+    std::vector<char> expected;
+    for (const int threads : {1, 2, 7, 64}) {
+      const TestPool pool(TestPool::Order::threads, threads);
+      runner.run(data, pool.executor());
+      if (threads == 1) expected = output_bits(data);
+      EXPECT_EQ(output_bits(data), expected) << variant.name << ", " << threads << " threads";
+    }
   }
 }
 

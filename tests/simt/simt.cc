@@ -23,8 +23,12 @@ struct Copy {
   int bytes, zeros;
 };
 
+struct Cta;
+
 struct Thread {
   ucontext_t context;
+  Cta* cta = nullptr;
+  unsigned index = 0;  // in its CTA
   std::unique_ptr<char[]> stack;
   std::function<bool()> waits;  // empty: it can run
   std::deque<std::vector<Copy>> groups;
@@ -49,20 +53,28 @@ struct Cta {
   std::vector<Warp> warps;
   std::map<int, Barrier> barriers;
   std::vector<char> smem;
+  int index = 0;  // in the grid
+};
+
+// CTAs that run at the same time, and see each other's shared memory.
+struct Cluster {
+  std::vector<Cta> ctas;
+  Barrier barrier;
   const std::function<void()>* body = nullptr;
   ucontext_t scheduler;
   std::string failure;
 };
 
-Cta* cta;
+Cluster* cluster;
+Cta* cta;  // of the thread that runs
 
 Thread& self() { return cta->threads[threadIdx.x]; }
 
 void thread_main() {
   try {
-    (*cta->body)();
+    (*cluster->body)();
   } catch (const std::exception& error) {
-    cta->failure = error.what();
+    cluster->failure = error.what();
   }
   self().ended = true;
 }
@@ -72,63 +84,113 @@ void start(Thread& thread) {
   getcontext(&thread.context);
   thread.context.uc_stack.ss_sp = thread.stack.get();
   thread.context.uc_stack.ss_size = kStackBytes;
-  thread.context.uc_link = &cta->scheduler;
+  thread.context.uc_link = &cluster->scheduler;
   makecontext(&thread.context, thread_main, 0);
+}
+
+void enter(const Thread& thread) {
+  cta = thread.cta;
+  threadIdx.x = thread.index;
+  blockIdx.x = static_cast<unsigned>(cta->index);
 }
 
 // One turn for each thread that can run; false when none could.
 bool run_round() {
   bool ran = false;
-  for (size_t i = 0; i < cta->threads.size(); ++i) {
-    Thread& thread = cta->threads[i];
-    if (thread.ended || (thread.waits && !thread.waits())) continue;
-    thread.waits = nullptr;
-    threadIdx.x = static_cast<unsigned>(i);
-    swapcontext(&cta->scheduler, &thread.context);
-    ran = true;
+  for (Cta& one : cluster->ctas) {
+    for (Thread& thread : one.threads) {
+      if (thread.ended) continue;
+      enter(thread);
+      if (thread.waits && !thread.waits()) continue;
+      thread.waits = nullptr;
+      swapcontext(&cluster->scheduler, &thread.context);
+      ran = true;
+    }
   }
   return ran;
 }
 
+void prepare(Cta& one, int index, int num_threads, int smem_bytes) {
+  one.index = index;
+  one.threads.resize(static_cast<size_t>(num_threads));
+  one.warps.resize(static_cast<size_t>(num_threads) / 32);
+  one.smem.assign(static_cast<size_t>(smem_bytes), static_cast<char>(0xff));
+  for (int i = 0; i < num_threads; ++i) {
+    Thread& thread = one.threads[static_cast<size_t>(i)];
+    thread.cta = &one;
+    thread.index = static_cast<unsigned>(i);
+    start(thread);
+  }
+}
+
 }  // namespace
+
+void run_cluster(int first, int num_ctas, int size, int num_threads, int smem_bytes,
+                 const std::function<void()>& body) {
+  Cluster here;
+  here.ctas.resize(static_cast<size_t>(size));
+  here.body = &body;
+  cluster = &here;
+  gridDim.x = static_cast<unsigned>(num_ctas);
+  for (int i = 0; i < size; ++i) {
+    prepare(here.ctas[static_cast<size_t>(i)], first + i, num_threads, smem_bytes);
+  }
+  while (run_round()) {
+  }
+  for (const Cta& one : here.ctas) {
+    for (const Thread& thread : one.threads) {
+      if (!thread.ended && here.failure.empty()) here.failure = "threads wait for ever";
+    }
+  }
+  cluster = nullptr;
+  cta = nullptr;
+  if (!here.failure.empty()) throw std::runtime_error(here.failure);
+}
 
 void run_cta(int index, int num_ctas, int num_threads, int smem_bytes,
              const std::function<void()>& body) {
-  Cta here;
-  here.threads.resize(static_cast<size_t>(num_threads));
-  here.warps.resize(static_cast<size_t>(num_threads) / 32);
-  here.smem.assign(static_cast<size_t>(smem_bytes), static_cast<char>(0xff));
-  here.body = &body;
-  cta = &here;
-  blockIdx.x = static_cast<unsigned>(index);
-  gridDim.x = static_cast<unsigned>(num_ctas);
-  for (Thread& thread : here.threads) start(thread);
-  while (run_round()) {
+  run_cluster(index, num_ctas, 1, num_threads, smem_bytes, body);
+}
+
+int cluster_rank() { return static_cast<int>(cta - cluster->ctas.data()); }
+
+void meet_cluster() {
+  Barrier& barrier = cluster->barrier;
+  const int meeting = barrier.meetings;
+  if (++barrier.arrived == static_cast<int>(cluster->ctas.size()) * num_threads()) {
+    barrier.arrived = 0;
+    ++barrier.meetings;
   }
-  for (const Thread& thread : here.threads) {
-    if (!thread.ended && here.failure.empty()) here.failure = "threads wait for ever";
+  wait_until([&barrier, meeting] { return barrier.meetings > meeting; });
+}
+
+namespace {
+
+char* bytes_in(Cta& of, uint32_t at, int bytes) {
+  const int64_t offset = int64_t{at} - kSharedBase;
+  if (offset < 0 || offset + bytes > static_cast<int64_t>(of.smem.size())) {
+    throw std::runtime_error("outside shared memory");
   }
-  cta = nullptr;
-  if (!here.failure.empty()) throw std::runtime_error(here.failure);
+  if (at % static_cast<uint32_t>(bytes) != 0) throw std::runtime_error("misaligned in shared");
+  return of.smem.data() + offset;
+}
+
+}  // namespace
+
+char* peer_shared(int rank, uint32_t at, int bytes) {
+  return bytes_in(cluster->ctas.at(static_cast<size_t>(rank)), at, bytes);
 }
 
 void wait_until(std::function<bool()> ready) {
   if (ready()) return;
   Thread& me = self();
   me.waits = std::move(ready);
-  swapcontext(&me.context, &cta->scheduler);
+  swapcontext(&me.context, &cluster->scheduler);
 }
 
 int num_threads() { return static_cast<int>(cta->threads.size()); }
 
-char* shared(uint32_t at, int bytes) {
-  const int64_t offset = int64_t{at} - kSharedBase;
-  if (offset < 0 || offset + bytes > static_cast<int64_t>(cta->smem.size())) {
-    throw std::runtime_error("outside shared memory");
-  }
-  if (at % static_cast<uint32_t>(bytes) != 0) throw std::runtime_error("misaligned in shared");
-  return cta->smem.data() + offset;
-}
+char* shared(uint32_t at, int bytes) { return bytes_in(*cta, at, bytes); }
 
 const char* exchange(const void* mine, int bytes) {
   Warp& warp = cta->warps[threadIdx.x / 32];

@@ -2,7 +2,7 @@
 // A CTA on the host, for kernels whose every instruction of a GPU stands in kernels/ptx: each
 // thread is a fiber, a warp meets where its lanes exchange values, and the rest is C++. Finds wrong
 // indices, masks, waits and barriers on a machine without a GPU; knows nothing of time or of memory
-// order between CTAs, which run one after the other.
+// order between CTAs, which run one after the other unless they form a cluster.
 #pragma once
 
 #include <cmath>
@@ -22,22 +22,42 @@ extern Dim3 threadIdx, blockIdx, gridDim;
 struct float2 {
   float x, y;
 };
+struct uint2 {
+  unsigned x, y;
+};
+inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
 struct float4 {
   float x, y, z, w;
 };
 struct int4 {
   int x, y, z, w;
 };
+struct uint2 {
+  unsigned x, y;
+};
 struct uint4 {
   unsigned x, y, z, w;
 };
 inline float2 make_float2(float x, float y) { return {x, y}; }
 inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
+inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
 inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
 inline float __fmaf_rn(float a, float b, float c) { return std::fma(a, b, c); }
 inline float __fmul_rn(float a, float b) { return a * b; }
+inline float __fadd_rn(float a, float b) { return a + b; }
+inline int __clz(int x) { return x == 0 ? 32 : __builtin_clz(static_cast<unsigned>(x)); }
+inline unsigned long long atomicMin(unsigned long long* at, unsigned long long x) {
+  const unsigned long long before = *at;
+  *at = x < before ? x : before;
+  return before;
+}
 inline float __uint_as_float(uint32_t x) {
   float y;
+  std::memcpy(&y, &x, sizeof(y));
+  return y;
+}
+inline uint32_t __float_as_uint(float x) {
+  uint32_t y;
   std::memcpy(&y, &x, sizeof(y));
   return y;
 }
@@ -54,6 +74,15 @@ namespace weft::simt {
 /// filled with NaN. Throws std::runtime_error when threads wait for each other for ever.
 void run_cta(int cta, int num_ctas, int num_threads, int smem_bytes,
              const std::function<void()>& body);
+
+/// The same for the `size` CTAs of a cluster, which run at the same time; `first` is the first one.
+void run_cluster(int first, int num_ctas, int size, int num_threads, int smem_bytes,
+                 const std::function<void()>& body);
+int cluster_rank();
+/// All threads of all CTAs of the cluster.
+void meet_cluster();
+/// Shared memory of another CTA of the cluster.
+char* peer_shared(int rank, uint32_t at, int bytes);
 
 /// `bytes` of shared memory at a 32-bit address. Throws outside what the CTA asked for.
 char* shared(uint32_t at, int bytes);

@@ -48,7 +48,8 @@ TEST(Fields, PrintAsInitialisers) {
   EXPECT_EQ(to_cpp(0.1f), "0.1f");
   EXPECT_EQ(to_cpp(1e6f), "1e+06f");
   EXPECT_EQ(to_cpp(DType::bf16), "weft::DType::bf16");
-  EXPECT_EQ(to_cpp(CostModel{1, 2, 3}), "{.fixed = 1, .per_block = 2, .per_block_row = 3}");
+  EXPECT_EQ(to_cpp(CostModel{1, 2, 3, 4}),
+            "{.fixed = 1, .per_block = 2, .per_block_row = 3, .per_piece_row = 4}");
   const Rope rope{.mode = RopeMode::neox, .dim = 64, .theta = 5e5f};
   EXPECT_EQ(to_cpp(rope),
             "{.mode = weft::RopeMode::neox, .dim = 64, .theta = 5e+05f, .scale = 1.0f, "

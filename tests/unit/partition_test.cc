@@ -81,7 +81,7 @@ TEST(Partition, SameLengthsSameLists) {
   }
 }
 
-/// Each cut lies at most min_blocks blocks and half a fixed part away from the even share, and a
+/// Each cut lies at most the smallest piece and half a fixed part away from the even share, and a
 /// cut adds one fixed part.
 TEST(Partition, LoadsAreEven) {
   Random random(seed(5));
@@ -94,17 +94,40 @@ TEST(Partition, LoadsAreEven) {
     const PlanLists plan = tight_plan(spec, batch);
     const std::vector<int64_t> loads = group_loads(spec, batch, plan);
     const int64_t block = spec.cost.per_block + int64_t{spec.qo_tile} * spec.cost.per_block_row;
-    const int64_t slack = 2 * (spec.min_blocks * block + spec.cost.fixed);
+    const int64_t piece =
+        std::max(spec.min_blocks * block, int64_t{spec.qo_tile} * spec.cost.per_piece_row);
+    const int64_t slack = 2 * (piece + spec.cost.fixed);
     const int64_t busiest = *std::max_element(loads.begin(), loads.end());
     const int64_t total = std::accumulate(loads.begin(), loads.end(), int64_t{0});
     const int64_t mean = total / plan.summary.active_groups;
     ASSERT_LE(busiest, mean + slack + 1) << "round " << round << ": " << print(spec);
-    if (mean < 20 * (spec.min_blocks * block + spec.cost.fixed)) continue;
+    if (mean < 20 * (piece + spec.cost.fixed)) continue;
     ++measured;
     ASSERT_LE(static_cast<double>(busiest), 1.1 * static_cast<double>(mean))
         << "round " << round << ": " << print(spec);
   }
   EXPECT_GT(measured, 100);
+}
+
+/// A piece of many rows leaves a large state: it is worth its blocks, or the tile stays whole.
+TEST(Partition, PiecesAreWorthTheirStates) {
+  ScheduleSpec spec;
+  spec.qo_tile = 192;
+  spec.kv_tile = 64;
+  spec.num_groups = 8;
+  spec.cost = {400, 900, 150, 600};
+  BatchOfLengths two_blocks, eighty;
+  two_blocks.add(192, 128);
+  EXPECT_EQ(tight_plan(spec, two_blocks).summary.num_merges, 0);
+  eighty.add(192, 64 * 80);
+  const PlanLists plan = tight_plan(spec, eighty);
+  EXPECT_EQ(plan.summary.num_items, 8);
+  for (int i = 0; i < plan.summary.num_items; ++i) {
+    const WorkItem& item = plan.items[static_cast<size_t>(i)];
+    EXPECT_GE(item.kv_end - item.kv_begin, 3 * 64);
+  }
+  spec.cost.per_piece_row = 0;
+  EXPECT_EQ(tight_plan(spec, two_blocks).summary.num_merges, 1);
 }
 
 TEST(Partition, EmptyBatchHasNoWork) {

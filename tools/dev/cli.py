@@ -8,7 +8,7 @@ import time
 
 from pathlib import Path
 
-from dev import checks, gpu, system
+from dev import checks, gpu, python, system
 from dev.build import PRESETS, build, directory
 from dev.steps import StepFailed, say, show
 from dev.suite import Tally, run_suite
@@ -62,6 +62,8 @@ def test(options):
     if not options.match:
         collect(tally, "checks", lambda: checks.cheap_checks(tally))
     collect(tally, options.preset, lambda: test_preset(options, options.preset))
+    if not options.match and options.preset == "release":
+        collect(tally, "python", lambda: python.run_tests(options.python))
     if not options.match:
         say(gpu.report_line())
     return finish(tally)
@@ -85,7 +87,11 @@ def check(options):
 
 
 def bench(options):
-    """build, then run `weft bench` with the arguments that follow (-- --help: its own help)"""
+    """build, then run `weft bench` with the arguments that follow (-- --help: its own help), or
+    with --python [FILE] print host costs from Python (under an interpreter that has torch)"""
+    if options.arguments[:1] == ["--python"]:
+        build("release", ["weft_python"])
+        return python.bench(*options.arguments[1:2])
     build("release", ["weft_cli"])
     return show([WEFT, "bench", *options.arguments]) == 0
 
@@ -138,6 +144,8 @@ def parser():
     command = add("test", test)
     command.add_argument("--preset", choices=PRESETS[:-1], default="release")
     command.add_argument("-k", "--match", metavar="REGEX", help="only CTest tests that match")
+    command.add_argument("--python", metavar="FILE",
+                         help="run tests/python under this interpreter too (one with torch)")
     add("fmt", fmt, jobs=False)
     add("check", check).add_argument("--presets", default=",".join(SANITIZERS),
                                      help="sanitizer presets (default: %(default)s)")

@@ -114,7 +114,8 @@ def run(title, command, env=None, fatal=True):
     return status
 
 
-def show(command):
+def show(command, env=None):
     """Runs a command that speaks to the user itself, on the user's terminal; returns its status."""
     say("$ " + " ".join(str(c) for c in command))
-    return subprocess.run([str(c) for c in command], cwd=ROOT, stdin=subprocess.DEVNULL).returncode
+    return subprocess.run([str(c) for c in command], cwd=ROOT, stdin=subprocess.DEVNULL,
+                          env={**os.environ, **(env or {})}).returncode

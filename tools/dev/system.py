@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -69,6 +70,9 @@ BUILD = (
 FORMAT = (Need("clang-format 14", lambda: clang_format() is not None, ("clang-format-14",)),)
 TIDY = (Need("clang-tidy", lambda: has("clang-tidy"), ("clang-tidy",)),)
 FUZZ = (Need("clang++ with libFuzzer", has_libfuzzer, ("clang", "libclang-rt-dev")),)
+PYTHON = (Need("python3 3.10 or newer with venv",
+               lambda: sys.version_info >= (3, 10) and find_spec("ensurepip") is not None,
+               ("python3-venv",)),)
 TEST = BUILD + (Need("pkg-config", lambda: has("pkg-config"), ("pkg-config",)),)
 
 

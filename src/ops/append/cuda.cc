@@ -7,15 +7,8 @@
 namespace weft {
 namespace detail {
 
-struct AppendCuda {
-  AppendCuda(const AppendConfig& config, const CudaBackend& cuda, const RopeTurns& turns)
-      : backend(cuda),
-        kernels(cuda.state(), select_append_warp(config)),
-        state(cuda.state().device, {turns.turns, static_cast<size_t>(config.rope.dim / 2)}) {}
-
-  CudaBackend backend;  // first: it outlives what lies on the device
-  RowKernels<AppendWarpSpec> kernels;
-  RowState state;
+struct AppendCuda : RotatingOperator<AppendWarpSpec> {
+  using RotatingOperator::RotatingOperator;
 };
 
 }  // namespace detail
@@ -43,10 +36,7 @@ void bind_launch(const detail::AppendCuda& cuda, const AppendConfig& config, con
   p.batch_size = static_cast<int32_t>(args.kv_indptr.shape[0] - 1);
   p.num_indices = args.kv_indices.shape[0];
   p.num_pages = args.k_cache.shape[0];
-  p.max_position = kMaxRopePosition + int64_t{1};
-  if (args.cos_sin_cache.given()) {
-    p.max_position = min_of(p.max_position, args.cos_sin_cache.shape[0]);
-  }
+  p.max_position = positions_with_angles(args.cos_sin_cache);
   p.fault = config.checked ? cuda.state.fault() : nullptr;
   p.copies_rest = p.q_out != p.q;
 }
@@ -77,22 +67,19 @@ AppendWarpSpec select_append_warp(const AppendConfig& c) {
 std::shared_ptr<const detail::AppendCuda> prepare_append_cuda(const AppendConfig& config,
                                                               const CudaBackend& backend,
                                                               const RopeTurns& turns) {
-  return std::make_shared<const detail::AppendCuda>(config, backend, turns);
+  return std::make_shared<const detail::AppendCuda>(backend, select_append_warp(config),
+                                                    turns.of(config.rope));
 }
 
 void run_append_cuda(const detail::AppendCuda& cuda, const AppendConfig& config,
                      const AppendArgs& args, AppendParams p, const Executor& executor) {
-  check_cuda_executor(executor);
-  const auto& kernels = cuda.kernels;
-  const bool wide = all_fit(args, kernels.wide_spec.vec);
-  const AppendWarpSpec& spec = wide ? kernels.wide_spec : kernels.narrow_spec;
-  const CudaDevice& device = cuda.backend.state().device;
-  const RowGrid grid = RowGrid::of(p.nnz, max_of(config.num_kv_heads, config.num_qo_heads),
-                                   spec.key_rows(), kUsualShift, spec.num_threads, device.target());
+  const bool wide = all_fit(args, cuda.wide_spec.vec);
+  const AppendWarpSpec& spec = cuda.spec(wide);
+  const RowGrid grid =
+      RowGrid::of(p.nnz, max_of(config.num_kv_heads, config.num_qo_heads), spec.key_rows(),
+                  kUsualShift, spec.num_threads, cuda.device().target());
   bind_launch(cuda, config, args, grid, p);
-  launch(device, wide ? *kernels.wide : *kernels.narrow,
-         LaunchShape{.num_ctas = grid.num_ctas, .overlaps_previous = device.target().arch >= 90},
-         executor.stream, p);
+  cuda.launch(wide, grid.num_ctas, executor, p);
 }
 
 void check_append_cuda(const detail::AppendCuda& cuda, const Executor& executor) {
@@ -100,8 +87,7 @@ void check_append_cuda(const detail::AppendCuda& cuda, const Executor& executor)
 }
 
 std::string explain_append_cuda(const detail::AppendCuda& cuda) {
-  return explain_rows("a warp a token", cuda.kernels.wide_spec.vec, cuda.kernels.wide_spec.dtype,
-                      cuda.backend.device_name());
+  return cuda.explain("a warp a token");
 }
 
 }  // namespace weft

@@ -25,17 +25,13 @@ void for_each_field(const AppendWarpSpec& s, Visit&& visit) {
 }
 
 template <>
-struct KernelTraits<AppendWarpSpec> {
-  using Params = AppendParams;
+struct KernelTraits<AppendWarpSpec> : UsualKernel<AppendWarpSpec, AppendParams, AppendSmem> {
   static constexpr const char* name = "append";
   static constexpr const char* header = "kernels/append/append.cuh";
   static constexpr const char* spec = "weft::AppendWarpSpec";
   static constexpr const char* params = "weft::AppendParams";
   static constexpr const char* smem = "weft::AppendSmem";
   static constexpr const char* function = "weft::append_tokens";
-  static KernelShape shape(const AppendWarpSpec& s) {
-    return {s.num_threads, s.ctas_per_sm, AppendSmem::of(s).bytes};
-  }
 };
 
 /// The kernel of widest accesses for `config` (already checked); with vec = 1 it takes any strides.

@@ -29,14 +29,9 @@ std::string to_string(const AppendConfig& c) {
 }
 
 AppendConfig checked_config(AppendConfig config) {
-  if (config.dtype != DType::f32 && !is_float16(config.dtype)) {
-    fail(ErrorKind::invalid_argument, "dtype", "f32, f16 or bf16", name_of(config.dtype));
-  }
+  check_dtype("dtype", config.dtype, kRowInputs);
   if (config.dtype_kv == DType::none) config.dtype_kv = config.dtype;
-  if (!is_float(config.dtype_kv)) {
-    fail(ErrorKind::invalid_argument, "dtype_kv", "f32, f16, bf16, e4m3 or e5m2",
-         name_of(config.dtype_kv));
-  }
+  check_dtype("dtype_kv", config.dtype_kv, kRowOutputs);
   check_range("num_kv_heads", config.num_kv_heads, 1, kMaxHeads);
   check_range("num_qo_heads", config.num_qo_heads, 0, kMaxHeads);
   check_range("head_dim_qk", config.head_dim_qk, 1, kMaxHeadDim);

@@ -6,6 +6,7 @@
 
 #include "src/base/check.h"
 #include "src/cpu/parallel.h"
+#include "src/ops/attention/cpu/abreast.h"
 #include "src/ops/attention/cpu/unit.h"
 #include "src/ops/attention/plan.h"
 
@@ -30,16 +31,37 @@ const AttentionCpuUnit& attention_cpu_unit(AttentionUnit unit) {
   }
 }
 
+namespace {
+
+// How many lanes of a group one thread takes: as many as walk side by side, while as much work is
+// left for each of the others.
+int lanes_at_once(const AttentionSpec& spec, const AttentionParams& params, int group,
+                  int workers_left, int threads) {
+  int lanes = min_of(spec.schedule.head_lanes, max_of(1, workers_left / threads));
+  for (int32_t i = params.work_indptr[group]; lanes > 1 && i < params.work_indptr[group + 1]; ++i) {
+    const Tile tile = make_tile(spec, params, params.items[i], 0);
+    lanes = min_of(lanes, heads_abreast(spec, params, tile.rows));
+  }
+  return lanes;
+}
+
+}  // namespace
+
 void attention_cpu_worker(const AttentionCpuUnit& unit, const AttentionSpec& spec,
-                          const AttentionParams& params, std::atomic<int>& ticket, void* scratch) {
-  const int lanes = spec.schedule.head_lanes;
-  const int workers = spec.schedule.num_workers();
+                          const AttentionParams& params, std::atomic<int>& ticket, int threads,
+                          void* scratch) {
+  const int lanes = spec.schedule.head_lanes, workers = spec.schedule.num_workers();
   unit.begin(spec, scratch);
-  for (int w; (w = ticket.fetch_add(1, std::memory_order_relaxed)) < workers;) {
+  int w = ticket.load(std::memory_order_relaxed);
+  while (w < workers) {
     const int group = w / lanes;
+    const int at_once = lanes_at_once(spec, params, group, workers - w, threads);
+    const LaneRange range{w % lanes, min_of(lanes - w % lanes, at_once)};
+    if (!ticket.compare_exchange_weak(w, w + range.count, std::memory_order_relaxed)) continue;
     const int32_t begin = params.work_indptr[group];
-    unit.run_items(spec, params, params.items + begin, params.work_indptr[group + 1] - begin,
-                   w % lanes, scratch);
+    unit.run_items(spec, params, params.items + begin, params.work_indptr[group + 1] - begin, range,
+                   scratch);
+    w = ticket.load(std::memory_order_relaxed);
   }
   unit.end();
 }
@@ -81,7 +103,7 @@ class AttentionCpu final : public AttentionBackend {
                                   plan.summary.num_items * plan.spec.schedule.head_lanes});
     parallel_for(executor, threads, [&](int thread) {
       char* scratch = scratch_.in(plan.base) + thread * scratch_stride_;
-      attention_cpu_worker(unit_, plan.spec, params, ticket, scratch);
+      attention_cpu_worker(unit_, plan.spec, params, ticket, threads, scratch);
     });
   }
 

@@ -7,12 +7,8 @@
 namespace weft {
 namespace detail {
 
-struct MergeCuda {
-  MergeCuda(const MergeConfig& config, const CudaBackend& cuda)
-      : backend(cuda), kernels(cuda.state(), select_merge_warp(config)) {}
-
-  CudaBackend backend;  // first: it outlives the kernels
-  RowKernels<MergeWarpSpec> kernels;
+struct MergeCuda : RowOperator<MergeWarpSpec> {
+  using RowOperator::RowOperator;
 };
 
 }  // namespace detail
@@ -41,17 +37,14 @@ MergeWarpSpec select_merge_warp(const MergeConfig& c) {
 
 std::shared_ptr<const detail::MergeCuda> prepare_merge_cuda(const MergeConfig& config,
                                                             const CudaBackend& backend) {
-  return std::make_shared<const detail::MergeCuda>(config, backend);
+  return std::make_shared<const detail::MergeCuda>(backend, select_merge_warp(config));
 }
 
-int merge_vec(const detail::MergeCuda& cuda) { return cuda.kernels.wide_spec.vec; }
+int merge_vec(const detail::MergeCuda& cuda) { return cuda.wide_spec.vec; }
 
 void run_merge_cuda(const detail::MergeCuda& cuda, const MergeConfig& config, MergeParams p,
                     bool wide, const Executor& executor) {
-  check_cuda_executor(executor);
-  const auto& kernels = cuda.kernels;
-  const MergeWarpSpec& spec = wide ? kernels.wide_spec : kernels.narrow_spec;
-  const CudaDevice& device = cuda.backend.state().device;
+  const MergeWarpSpec& spec = cuda.spec(wide);
   int64_t items = 0;
   if (__builtin_mul_overflow(p.n, config.num_heads, &items) || items > 0x7fffffff) {
     fail(ErrorKind::out_of_limits, "n", "n * num_heads < 2^31", std::to_string(p.n));
@@ -60,15 +53,11 @@ void run_merge_cuda(const detail::MergeCuda& cuda, const MergeConfig& config, Me
   p.to_base2 = config.lse_base2 ? 1.0f : kLog2E;
   p.from_base2 = config.lse_base2 ? 1.0f : kLn2;
   const int64_t ctas = ceil_div<int64_t>(items, spec.num_threads / spec.lanes());
-  launch(device, wide ? *kernels.wide : *kernels.narrow,
-         LaunchShape{.num_ctas = static_cast<int>(ctas),
-                     .overlaps_previous = device.target().arch >= 90},
-         executor.stream, p);
+  cuda.launch(wide, static_cast<int>(ctas), executor, p);
 }
 
 std::string explain_merge_cuda(const detail::MergeCuda& cuda) {
-  const MergeWarpSpec& spec = cuda.kernels.wide_spec;
-  return explain_rows("some lanes a head", spec.vec, spec.dtype, cuda.backend.device_name());
+  return cuda.explain("some lanes a head");
 }
 
 }  // namespace weft

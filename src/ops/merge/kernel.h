@@ -3,7 +3,8 @@
 #pragma once
 
 #include "kernels/merge/params.h"
-#include "kernels/merge/smem.h"
+#include "kernels/merge/spec.h"
+#include "kernels/tile/no_smem.h"
 #include "src/jit/source.h"
 #include "weft/merge.h"
 
@@ -21,17 +22,13 @@ void for_each_field(const MergeWarpSpec& s, Visit&& visit) {
 }
 
 template <>
-struct KernelTraits<MergeWarpSpec> {
-  using Params = MergeParams;
+struct KernelTraits<MergeWarpSpec> : UsualKernel<MergeWarpSpec, MergeParams, NoSmem> {
   static constexpr const char* name = "merge";
   static constexpr const char* header = "kernels/merge/merge.cuh";
   static constexpr const char* spec = "weft::MergeWarpSpec";
   static constexpr const char* params = "weft::MergeParams";
-  static constexpr const char* smem = "weft::MergeSmem";
+  static constexpr const char* smem = "weft::NoSmem";
   static constexpr const char* function = "weft::merge_states";
-  static KernelShape shape(const MergeWarpSpec& s) {
-    return {s.num_threads, s.ctas_per_sm, MergeSmem::of(s).bytes};
-  }
 };
 
 /// The kernel of widest accesses for `config` (already checked); with vec = 1 it takes any strides.

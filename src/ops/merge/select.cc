@@ -9,11 +9,6 @@ namespace {
 
 constexpr int kMaxHeads = 1 << 16;
 
-void check_dtype(const char* field, DType dtype) {
-  if (dtype == DType::f32 || is_float16(dtype)) return;
-  fail(ErrorKind::invalid_argument, field, "f32, f16 or bf16", name_of(dtype));
-}
-
 }  // namespace
 
 std::string to_string(const MergeConfig& c) {
@@ -24,9 +19,9 @@ std::string to_string(const MergeConfig& c) {
 }
 
 MergeConfig checked_config(MergeConfig config) {
-  check_dtype("dtype", config.dtype);
+  check_dtype("dtype", config.dtype, kRowInputs);
   if (config.dtype_o == DType::none) config.dtype_o = config.dtype;
-  check_dtype("dtype_o", config.dtype_o);
+  check_dtype("dtype_o", config.dtype_o, kRowInputs);
   check_range("num_heads", config.num_heads, 1, kMaxHeads);
   check_range("head_dim", config.head_dim, 1, kMaxMergeHeadDim);
   return config;

@@ -9,15 +9,6 @@
 namespace weft {
 namespace {
 
-std::string element(const char* name, int64_t i) {
-  return std::string(name) + "[" + std::to_string(i) + "]";
-}
-
-void refuse_given(const char* name, const TensorView& tensor, const char* why) {
-  if (!tensor.given()) return;
-  fail(ErrorKind::invalid_argument, name, std::string("nothing ") + why, to_string(tensor));
-}
-
 template <class T>
 void check_positions(const TensorView& tensor, int64_t limit) {
   const T* positions = static_cast<const T*>(tensor.data);

@@ -7,15 +7,8 @@
 namespace weft {
 namespace detail {
 
-struct RopeCuda {
-  RopeCuda(const RopeConfig& config, const CudaBackend& cuda, const RopeTurns& turns)
-      : backend(cuda),
-        kernels(cuda.state(), select_rope_warp(config)),
-        state(cuda.state().device, {turns.turns, static_cast<size_t>(config.rope.dim / 2)}) {}
-
-  CudaBackend backend;  // first: it outlives what lies on the device
-  RowKernels<RopeWarpSpec> kernels;
-  RowState state;
+struct RopeCuda : RotatingOperator<RopeWarpSpec> {
+  using RotatingOperator::RotatingOperator;
 };
 
 }  // namespace detail
@@ -41,33 +34,26 @@ RopeWarpSpec select_rope_warp(const RopeConfig& c) {
 std::shared_ptr<const detail::RopeCuda> prepare_rope_cuda(const RopeConfig& config,
                                                           const CudaBackend& backend,
                                                           const RopeTurns& turns) {
-  return std::make_shared<const detail::RopeCuda>(config, backend, turns);
+  return std::make_shared<const detail::RopeCuda>(backend, select_rope_warp(config),
+                                                  turns.of(config.rope));
 }
 
 void run_rope_cuda(const detail::RopeCuda& cuda, const RopeConfig& config, const RopeArgs& args,
                    RopeParams p, const Executor& executor) {
-  check_cuda_executor(executor);
-  const auto& kernels = cuda.kernels;
-  const int vec = kernels.wide_spec.vec;
+  const int vec = cuda.wide_spec.vec;
   const bool wide = fits_vectors(args.q, vec) && fits_vectors(args.k, vec) &&
                     fits_vectors(args.q_out, vec) && fits_vectors(args.k_out, vec);
-  const RopeWarpSpec& spec = wide ? kernels.wide_spec : kernels.narrow_spec;
-  const CudaDevice& device = cuda.backend.state().device;
+  const RopeWarpSpec& spec = cuda.spec(wide);
   const RowGrid grid = RowGrid::of(p.nnz, config.num_qo_heads + config.num_kv_heads, spec.rows(),
-                                   kUsualShift, spec.num_threads, device.target());
+                                   kUsualShift, spec.num_threads, cuda.device().target());
   p.turns = cuda.state.turns();
   p.num_qo_heads = config.num_qo_heads;
   p.num_kv_heads = config.num_kv_heads;
   p.share_shift = grid.share_shift;
-  p.max_position = kMaxRopePosition + int64_t{1};
-  if (args.cos_sin_cache.given()) {
-    p.max_position = min_of(p.max_position, args.cos_sin_cache.shape[0]);
-  }
+  p.max_position = positions_with_angles(args.cos_sin_cache);
   p.fault = config.checked ? cuda.state.fault() : nullptr;
   p.copies_rest = p.q_out != p.q || p.k_out != p.k;
-  launch(device, wide ? *kernels.wide : *kernels.narrow,
-         LaunchShape{.num_ctas = grid.num_ctas, .overlaps_previous = device.target().arch >= 90},
-         executor.stream, p);
+  cuda.launch(wide, grid.num_ctas, executor, p);
 }
 
 void check_rope_cuda(const detail::RopeCuda& cuda, const Executor& executor) {
@@ -75,8 +61,7 @@ void check_rope_cuda(const detail::RopeCuda& cuda, const Executor& executor) {
 }
 
 std::string explain_rope_cuda(const detail::RopeCuda& cuda) {
-  return explain_rows("a warp a token", cuda.kernels.wide_spec.vec, cuda.kernels.wide_spec.dtype,
-                      cuda.backend.device_name());
+  return cuda.explain("a warp a token");
 }
 
 }  // namespace weft

@@ -22,17 +22,13 @@ void for_each_field(const RopeWarpSpec& s, Visit&& visit) {
 }
 
 template <>
-struct KernelTraits<RopeWarpSpec> {
-  using Params = RopeParams;
+struct KernelTraits<RopeWarpSpec> : UsualKernel<RopeWarpSpec, RopeParams, RopeSmem> {
   static constexpr const char* name = "rope";
   static constexpr const char* header = "kernels/rope/rope.cuh";
   static constexpr const char* spec = "weft::RopeWarpSpec";
   static constexpr const char* params = "weft::RopeParams";
   static constexpr const char* smem = "weft::RopeSmem";
   static constexpr const char* function = "weft::rope_tokens";
-  static KernelShape shape(const RopeWarpSpec& s) {
-    return {s.num_threads, s.ctas_per_sm, RopeSmem::of(s).bytes};
-  }
 };
 
 /// The kernel of widest accesses for `config` (already checked); with vec = 1 it takes any strides.

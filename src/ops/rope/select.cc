@@ -21,9 +21,7 @@ std::string to_string(const RopeConfig& c) {
 }
 
 RopeConfig checked_config(RopeConfig config) {
-  if (config.dtype != DType::f32 && !is_float16(config.dtype)) {
-    fail(ErrorKind::invalid_argument, "dtype", "f32, f16 or bf16", name_of(config.dtype));
-  }
+  check_dtype("dtype", config.dtype, kRowInputs);
   check_range("num_qo_heads", config.num_qo_heads, 1, kMaxHeads);
   check_range("num_kv_heads", config.num_kv_heads, 0, kMaxHeads);
   check_range("head_dim", config.head_dim, 2, kMaxHeadDim);

@@ -1,56 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
-// A work item from beginning to end, for any matrix unit M: load the queries of a tile, walk its
-// blocks of keys, leave a state, finish or merge it.
+// One head of a tile, for any matrix unit M: its queries, and what a block of keys does to its
+// state.
 //
 //   per block:  rows of K, V  --stage--> unit's words --pack--> B operands      (many rows)
 //               chunk of rows:  S = Q K   ->  P = softmax(S)  ->  O += P V
 //
-// Called by the per-ISA units through their table only.
+// Called by walk.h, block by block.
 #pragma once
 
 #include "src/ops/attention/cpu/ahead.h"
 #include "src/ops/attention/cpu/few_rows.h"
-#include "src/ops/attention/cpu/kv_rows.h"
 #include "src/ops/attention/cpu/rotate.h"
 #include "src/ops/attention/cpu/scratch.h"
+#include "src/ops/attention/cpu/tile_rows.h"
 
 namespace weft {
 namespace {
 
-/// A tile and the keys from `begin` on, as far as finding and asking for its rows goes.
-struct TileRows {
-  TileRows(const AttentionSpec& spec, const AttentionParams& params, const Tile& t, int32_t begin)
-      : tile(t),
-        keys(kv_source(spec, params, t, true)),
-        values(kv_source(spec, params, t, false)),
-        first_block(max_of(begin, window_begin(t.token(0), t.qo_len, t.kv_len, t.window_left)) /
-                    kBlockKeys * kBlockKeys) {}
-
-  bool empty() const { return first_block >= tile.kv_end; }
-  /// Keys of a block that exist. REQUIRES: block < tile.kv_end.
-  int count(int32_t block) const { return min_of(tile.kv_end - block, kBlockKeys); }
-  void find_block(int32_t block, const char* zeros, BlockRows& rows) const {
-    find_rows(keys, block, tile.kv_end, zeros, rows.k);
-    find_rows(values, block, tile.kv_end, zeros, rows.v);
-  }
-
-  Tile tile;
-  KvSource keys, values;
-  int32_t first_block;
+/// A block of keys as one head walks it.
+struct Step {
+  int32_t block;
+  int count;  // keys that exist
+  BlockView view;
+  bool o_live;             // o holds sums of earlier blocks
+  bool ending;             // the last block: what follows the tile is asked for
+  const BlockRows& ahead;  // rows to ask for
+  int ahead_count;         // how many of them exist
 };
 
-/// One tile being computed.
+/// One head of a tile being computed.
 template <class M>
 class TileRun {
  public:
+  /// Head `head` of `rows`, with scratch of its own. `next`: what comes then, null = nothing.
   TileRun(const AttentionSpec& spec, const AttentionParams& params, const Scratch& scratch,
-          const TileRows& rows, const TileRows* next);
+          const TileRows& rows, int head, const TileRows* next);
 
-  /// Loads the queries and asks for the first block of keys and values.
-  void load_queries();
-  /// The state over keys [begin, end): o in scratch.o, sums lane-wise in m and d. `final`: no keys
-  /// follow; during the last block it then asks for what `next` begins with.
-  void attend(int32_t begin, int32_t end, bool final);
+  const Tile& tile() const { return tile_; }
+  const Scratch& scratch() const { return scratch_; }
+  /// Loads the queries and asks for rows beside it.
+  void load_queries(const BlockRows& ahead, int count);
+  /// Forgets all keys.
+  void reset();
+  /// o of rows that are not in its first block; false: a tile of few rows has all of them in each.
+  bool clear_o();
+  /// Adds a block of keys: o in scratch.o, sums lane-wise in m and d. `rows` are overwritten.
+  void add_block(const Step& step, BlockRows& rows);
   RowSums sums(int row) const {
     return {scratch_.m[row], reduce_add(load(scratch_.d + row * kWidth))};
   }
@@ -67,42 +62,46 @@ class TileRun {
   }
   bool rotates() const { return spec_.rope.mode != RopeMode::none; }
   void load_row(uint32_t* to, const void* from, DType dtype, int64_t position);
-  void stage_rows(int32_t block, BlockRows& rows, Ahead& ahead);
-  void run_few(const BlockView& view, int32_t block, const BlockRows& rows, const BlockRows& next,
-               bool o_live);
-  void run_many(const BlockView& view, int32_t block, const BlockRows& rows, Ahead& ahead,
-                bool o_live);
-  void pack_block(const BlockRows& rows, Ahead& ahead, int lines);
-  void find_wanted(int32_t block, int row_begin, int rows);
-  void softmax_rows(const BlockView& view, int32_t block, int row_begin, int rows, bool o_live,
-                    Ahead* ahead, int lines);
+  void stage_rows(const Step& step, BlockRows& rows, Ahead& ahead);
+  void run_few(const Step& step, const BlockRows& rows);
+  void run_many(const Step& step, const BlockRows& rows, Ahead& ahead);
+  void pack_queries();
+  void pack_keys(const BlockRows& rows, Ahead& ahead, int lines);
+  void pack_values(const BlockRows& rows, Ahead& ahead, int lines);
+  void find_wanted(const Step& step, int row_begin, int rows);
+  void softmax_rows(const Step& step, int row_begin, int rows, Ahead* ahead, int lines);
   void ask_row(int row) const;
   Operands dots_of(int row, bool partial) const;
   Operands sums_of(int row, bool partial, bool o_live) const;
+  Ahead ahead_of(const BlockRows& rows, int count) const {
+    const int size = size_of(spec_.dtype_kv);
+    return Ahead(rows, count, spec_.head_dim_qk * size, spec_.head_dim_vo * size);
+  }
 
   const AttentionSpec& spec_;
   const AttentionParams& params_;
-  const Scratch& scratch_;
-  const TileRows& rows_;
-  const Tile& tile_;
-  const TileRows* const next_;  // whose turn it will be; null = nobody's
+  const Scratch scratch_;
+  const Tile tile_;
+  const bool has_next_;
+  const Tile next_;  // whose turn it will be
   const bool few_;
+  const bool packs_queries_;
   const bool stages_keys_, stages_values_;
   const DType k_dtype_, v_dtype_;  // of rows as the products read them
   LogitMap map_;
-  bool ending_ = false;  // in the last block
 };
 
 template <class M>
 TileRun<M>::TileRun(const AttentionSpec& spec, const AttentionParams& params,
-                    const Scratch& scratch, const TileRows& rows, const TileRows* next)
+                    const Scratch& scratch, const TileRows& rows, int head, const TileRows* next)
     : spec_(spec),
       params_(params),
       scratch_(scratch),
-      rows_(rows),
-      tile_(rows.tile),
-      next_(next != nullptr && next->empty() ? nullptr : next),
+      tile_(rows.tile_of(head)),
+      has_next_(next != nullptr && head < next->num_heads),
+      next_(has_next_ ? next->tile_of(head) : tile_),
       few_(tile_.rows <= M::kFewRows),
+      packs_queries_(!few_ && tile_.rows <= M::kPackedQueries && spec.head_dim_qk % kPair == 0),
       stages_keys_(rotates() || M::stages(spec.dtype_kv, true, few_)),
       stages_values_(M::stages(spec.dtype_kv, false, few_)),
       k_dtype_(stages_keys_ ? M::kNative : spec.dtype_kv),
@@ -123,13 +122,22 @@ void TileRun<M>::load_row(uint32_t* to, const void* from, DType dtype, int64_t p
   M::from_f32(to, scratch_.row, n);
 }
 
+// Sixteen rows of q, transposed; those that do not exist are zeros.
 template <class M>
-void TileRun<M>::load_queries() {
-  BlockRows& first = scratch_.rows[0];
-  if (!rows_.empty()) rows_.find_block(rows_.first_block, scratch_.zeros, first);
-  const int count = rows_.empty() ? 0 : rows_.count(rows_.first_block);
-  const int size = size_of(spec_.dtype_kv);
-  Ahead ahead(first, count, spec_.head_dim_qk * size, spec_.head_dim_vo * size);
+void TileRun<M>::pack_queries() {
+  const char* rows[kWidth];
+  for (int r = 0; r < kWidth; ++r) {
+    const uint32_t* q = scratch_.q + int64_t{r} * scratch_.ldq;
+    rows[r] = r < tile_.rows ? reinterpret_cast<const char*>(q) : scratch_.zeros;
+  }
+  for (int w = 0; w < scratch_.ldq; w += kWidth) {
+    transpose_words(rows, int64_t{w} * 4, kWidth, scratch_.queries + w * kWidth, kWidth);
+  }
+}
+
+template <class M>
+void TileRun<M>::load_queries(const BlockRows& rows, int count) {
+  Ahead ahead = ahead_of(rows, count);
   const int lines = ceil_div(ahead.lines(), tile_.rows);
   const int words = spec_.head_dim_qk / M::kPerWord;
   for (int r = 0; r < tile_.rows; ++r) {
@@ -141,6 +149,9 @@ void TileRun<M>::load_queries() {
       float* row = reinterpret_cast<float*>(to);
       pair_row(row, row, scratch_.ldq);
     }
+  }
+  if constexpr (M::kPackedQueries > 0) {
+    if (packs_queries_) pack_queries();
   }
 }
 
@@ -154,8 +165,8 @@ void TileRun<M>::ask_row(int row) const {
   for (int i = 0; i < spec_.head_dim_vo * size_of(spec_.dtype_o); i += 64) {
     __builtin_prefetch(to + i, 1);
   }
-  if (next_ == nullptr || row >= next_->tile.rows) return;
-  const char* from = query(next_->tile, row);
+  if (!has_next_ || row >= next_.rows) return;
+  const char* from = query(next_, row);
   for (int i = 0; i < spec_.head_dim_qk * size_of(spec_.dtype_q); i += 64) {
     __builtin_prefetch(from + i, 0, 2);
   }
@@ -163,19 +174,18 @@ void TileRun<M>::ask_row(int row) const {
 
 // Converts and rotates what the unit cannot read as it lies; `rows` then points there.
 template <class M>
-void TileRun<M>::stage_rows(int32_t block, BlockRows& rows, Ahead& ahead) {
-  const int count = rows_.count(block);
+void TileRun<M>::stage_rows(const Step& step, BlockRows& rows, Ahead& ahead) {
   const int lines = few_ ? ceil_div(ahead.lines(), 2 * kBlockKeys) : 0;
   if (stages_keys_) {
-    for (int j = 0; j < count; ++j) {
+    for (int j = 0; j < step.count; ++j) {
       ahead.ask(lines);
       uint32_t* to = scratch_.k_stage + j * scratch_.ldq;
-      load_row(to, rows.k[j], spec_.dtype_kv, int64_t{block} + j);
+      load_row(to, rows.k[j], spec_.dtype_kv, int64_t{step.block} + j);
       rows.k[j] = reinterpret_cast<const char*>(to);
     }
   }
   if (stages_values_) {
-    for (int j = 0; j < count; ++j) {
+    for (int j = 0; j < step.count; ++j) {
       ahead.ask(lines);
       uint32_t* to = scratch_.v_stage + j * scratch_.ldv;
       M::to_words(to, rows.v[j], spec_.dtype_kv, spec_.head_dim_vo);
@@ -186,8 +196,7 @@ void TileRun<M>::stage_rows(int32_t block, BlockRows& rows, Ahead& ahead) {
 
 // `ahead`: asks for `lines` of the next block's lines a row; null = it asks for none.
 template <class M>
-void TileRun<M>::softmax_rows(const BlockView& view, int32_t block, int row_begin, int rows,
-                              bool o_live, Ahead* ahead, int lines) {
+void TileRun<M>::softmax_rows(const Step& step, int row_begin, int rows, Ahead* ahead, int lines) {
   const bool linear = map_.linear();
   const float scale = linear ? map_.scale * kLog2E : 1.0f;
   for (int i = 0; i < rows; ++i) {
@@ -196,13 +205,13 @@ void TileRun<M>::softmax_rows(const BlockView& view, int32_t block, int row_begi
     if (!linear) {
       const float slope = map_.slopes == nullptr ? 0.0f : map_.slopes[tile_.qo_head(r)];
       const int64_t position = int64_t{tile_.token(r)} + tile_.ahead;
-      map_row(map_, slope, static_cast<float>(block - position), s);
+      map_row(map_, slope, static_cast<float>(step.block - position), s);
     }
     const RowState row{scratch_.m + r, scratch_.d + r * kWidth,
-                       scratch_.o + int64_t{r} * scratch_.ldo, scratch_.ldo, o_live};
+                       scratch_.o + int64_t{r} * scratch_.ldo, scratch_.ldo, step.o_live};
     Vec x[kBlockVecs];
     const uint64_t bits =
-        view.partial ? visible_bits(tile_, params_, tile_.token(r), block) : ~uint64_t{0};
+        step.view.partial ? visible_bits(tile_, params_, tile_.token(r), step.block) : ~uint64_t{0};
     if (bits == ~uint64_t{0}) {
       softmax_row<kBlockVecs>(s, scale, AllVisible{}, row, x);
     } else {
@@ -210,7 +219,7 @@ void TileRun<M>::softmax_rows(const BlockView& view, int32_t block, int row_begi
     }
     M::store_weights(scratch_.p + i * (kBlockKeys / M::kPerWord), x);
     if (ahead != nullptr) ahead->ask(lines);
-    if (ending_) ask_row(r);
+    if (step.ending) ask_row(r);
   }
 }
 
@@ -232,24 +241,23 @@ Operands TileRun<M>::sums_of(int row, bool partial, bool o_live) const {
 }
 
 template <class M>
-void TileRun<M>::run_few(const BlockView& view, int32_t block, const BlockRows& rows,
-                         const BlockRows& next, bool o_live) {
-  const int count = rows_.count(block);
+void TileRun<M>::run_few(const Step& step, const BlockRows& rows) {
   // stage_rows has asked for what it staged.
+  const BlockRows& next = step.ahead_count > 0 ? step.ahead : rows;
   const RowsInPlace keys{rows.k, stages_keys_ ? rows.k : next.k, spec_.head_dim_qk};
   const RowsInPlace values{rows.v, stages_values_ ? rows.v : next.v, spec_.head_dim_vo};
   M::with_dtype(k_dtype_, [&](auto dtype) {
-    dot_rows<M, dtype.value>(scratch_.q, scratch_.ldq, tile_.rows, keys, count, scratch_.s);
+    dot_rows<M, dtype.value>(scratch_.q, scratch_.ldq, tile_.rows, keys, step.count, scratch_.s);
   });
-  softmax_rows(view, block, 0, tile_.rows, o_live, nullptr, 0);
-  Operands sums = sums_of(0, false, o_live);
-  sums.steps = ceil_div(count, M::kPerWord);
+  softmax_rows(step, 0, tile_.rows, nullptr, 0);
+  Operands sums = sums_of(0, false, step.o_live);
+  sums.steps = ceil_div(step.count, M::kPerWord);
   M::with_dtype(v_dtype_, [&](auto dtype) { add_rows<M, dtype.value>(sums, tile_.rows, values); });
 }
 
-// Packs keys and values, and asks for `lines` of the next block's lines after each small step.
+// Packs keys, and asks for `lines` of the next block's lines after each small step.
 template <class M>
-void TileRun<M>::pack_block(const BlockRows& rows, Ahead& ahead, int lines) {
+void TileRun<M>::pack_keys(const BlockRows& rows, Ahead& ahead, int lines) {
   const int dk = spec_.head_dim_qk;
   for (int key = 0; key < kBlockKeys; key += kWidth) {
     for (int d = 0; d < dk; d += kPair) {
@@ -257,6 +265,10 @@ void TileRun<M>::pack_block(const BlockRows& rows, Ahead& ahead, int lines) {
       ahead.ask(lines);
     }
   }
+}
+
+template <class M>
+void TileRun<M>::pack_values(const BlockRows& rows, Ahead& ahead, int lines) {
   for (int key = 0; key < kBlockKeys; key += 2) {
     M::pack_values(scratch_.v, scratch_.ldo, rows.v, key, v_dtype_, spec_.head_dim_vo);
     ahead.ask(lines);
@@ -266,13 +278,13 @@ void TileRun<M>::pack_block(const BlockRows& rows, Ahead& ahead, int lines) {
 // How many keys of the block are of use to the rows of a chunk, up to each: those behind the last
 // that a causal mask shows, and those that do not exist, are neither multiplied nor added.
 template <class M>
-void TileRun<M>::find_wanted(int32_t block, int row_begin, int rows) {
-  const int64_t count = rows_.count(block);
+void TileRun<M>::find_wanted(const Step& step, int row_begin, int rows) {
+  const int64_t count = step.count;
   for (int i = 0; i < rows; ++i) {
     int64_t keys = count;
     if (tile_.mask == MaskMode::causal) {
       const int64_t position = int64_t{tile_.token(row_begin + i)} + tile_.ahead;
-      keys = clamp_to<int64_t>(position + 1 - block, 0, count);
+      keys = clamp_to<int64_t>(position + 1 - step.block, 0, count);
     }
     scratch_.keys[i] = static_cast<uint8_t>(keys);
     scratch_.words[i] = static_cast<uint8_t>(ceil_div<int64_t>(keys, M::kPerWord));
@@ -280,68 +292,60 @@ void TileRun<M>::find_wanted(int32_t block, int row_begin, int rows) {
 }
 
 template <class M>
-void TileRun<M>::run_many(const BlockView& view, int32_t block, const BlockRows& rows, Ahead& ahead,
-                          bool o_live) {
+void TileRun<M>::run_many(const Step& step, const BlockRows& rows, Ahead& ahead) {
   // With many rows softmax has the time to ask; with few, packing is most of the work.
+  const BlockView& view = step.view;
   const int num_rows = view.row_end - view.row_begin;
   const bool while_packing = num_rows < kBlockKeys;
   const int steps = kBlockKeys / kWidth * ceil_div(spec_.head_dim_qk, kPair) + kBlockKeys / 2;
-  pack_block(rows, ahead, while_packing ? ceil_div(ahead.lines(), steps) : 0);
+  const int step_lines = while_packing ? ceil_div(ahead.lines(), steps) : 0;
+  if (!packs_queries_) pack_keys(rows, ahead, step_lines);
+  if (!packs_queries_) pack_values(rows, ahead, step_lines);
   const int lines = while_packing ? 0 : ceil_div(ahead.lines(), num_rows);
   const int columns = round_up(spec_.head_dim_vo, M::kColumnPad);
   for (int r = view.row_begin; r < view.row_end; r += M::kChunkRows) {
     const int n = min_of(view.row_end - r, M::kChunkRows);
-    if (view.partial) find_wanted(block, r, n);
-    M::multiply(dots_of(r, view.partial), n, kBlockKeys, PackedWords{scratch_.k, kBlockKeys});
-    softmax_rows(view, block, r, n, o_live, &ahead, lines);
-    M::multiply(sums_of(r, view.partial, o_live), n, columns,
+    if (view.partial) find_wanted(step, r, n);
+    if constexpr (M::kPackedQueries > 0) {
+      if (packs_queries_) {
+        M::dot_keys(scratch_.queries + r, spec_.head_dim_qk / M::kPerWord, rows.k, step.count, n,
+                    scratch_.s, [&] { ahead.ask(step_lines); });
+        pack_values(rows, ahead, step_lines);
+      }
+    }
+    if (!packs_queries_) {
+      M::multiply(dots_of(r, view.partial), n, kBlockKeys, PackedWords{scratch_.k, kBlockKeys});
+    }
+    softmax_rows(step, r, n, &ahead, lines);
+    M::multiply(sums_of(r, view.partial, step.o_live), n, columns,
                 PackedWords{scratch_.v, scratch_.ldo});
   }
 }
 
 template <class M>
-void TileRun<M>::attend(int32_t begin, int32_t end, bool final) {
+void TileRun<M>::reset() {
   for (int r = 0; r < tile_.rows; ++r) {
     scratch_.m[r] = kNothing;
     store(scratch_.d + r * kWidth, splat(0.0f));
   }
-  begin = max_of(begin, rows_.first_block) / kBlockKeys * kBlockKeys;
-  BlockRows* rows = scratch_.rows;
-  BlockRows* after = scratch_.rows + 1;
-  if (begin < end) rows_.find_block(begin, scratch_.zeros, *rows);
-  bool o_live = false;
-  for (int32_t block = begin; block < end; block += kBlockKeys) {
-    const bool last = end - block <= kBlockKeys;
-    ending_ = last && final;
-    int count = 0;  // of what follows
-    if (!last) {
-      rows_.find_block(block + kBlockKeys, scratch_.zeros, *after);
-      count = rows_.count(block + kBlockKeys);
-    } else if (ending_ && next_ != nullptr) {
-      next_->find_block(next_->first_block, scratch_.zeros, *after);
-      count = next_->count(next_->first_block);
-    }
-    const BlockView view = view_block(tile_, block);
-    if (view.row_begin != view.row_end) {
-      if (!o_live && !few_ && view.row_end - view.row_begin < tile_.rows) {
-        // Rows that join later must find zeros.
-        const int64_t size = int64_t{tile_.rows} * scratch_.ldo;
-        memset(scratch_.o, 0, static_cast<size_t>(size) * sizeof(float));
-        o_live = true;
-      }
-      const int size = size_of(spec_.dtype_kv);
-      Ahead ahead(*after, count, spec_.head_dim_qk * size, spec_.head_dim_vo * size);
-      stage_rows(block, *rows, ahead);
-      if (few_) {
-        run_few(view, block, *rows, count > 0 ? *after : *rows, o_live);
-      } else {
-        run_many(view, block, *rows, ahead, o_live);
-      }
-      o_live = true;
-    }
-    BlockRows* const done = rows;
-    rows = after;
-    after = done;
+}
+
+template <class M>
+bool TileRun<M>::clear_o() {
+  if (few_) return false;
+  const int64_t size = int64_t{tile_.rows} * scratch_.ldo;
+  memset(scratch_.o, 0, static_cast<size_t>(size) * sizeof(float));
+  return true;
+}
+
+template <class M>
+void TileRun<M>::add_block(const Step& step, BlockRows& rows) {
+  Ahead ahead = ahead_of(step.ahead, step.ahead_count);
+  stage_rows(step, rows, ahead);
+  if (few_) {
+    run_few(step, rows);
+  } else {
+    run_many(step, rows, ahead);
   }
 }
 

@@ -3,8 +3,8 @@
 // partial states, and the last piece to arrive merges them in ascending order of keys.
 #pragma once
 
-#include "src/ops/attention/cpu/attend.h"
 #include "src/ops/attention/cpu/unit.h"
+#include "src/ops/attention/cpu/walk.h"
 
 namespace weft {
 namespace {
@@ -35,26 +35,28 @@ inline StateRanges state_ranges(const AttentionSpec& spec, const Tile& t, const 
 }
 
 template <class M>
-void run_whole(TileRun<M>& run, const AttentionSpec& spec, const AttentionParams& params,
-               const Tile& tile, const Scratch& scratch, const StateRanges& states) {
-  if (states.count == 1) {
-    run.attend(states.begin, states.end, true);
-    for (int r = 0; r < tile.rows; ++r) {
-      const RowSums sums = run.sums(r);
-      finish_row(spec, params, tile, r, sums, run.natural_o(scratch.o, r));
-    }
-    return;
-  }
-  for (int r = 0; r < tile.rows; ++r) scratch.total[r] = RowSums{};
+void run_whole(const TileWalk<M>& walk, const AttentionSpec& spec, const AttentionParams& params,
+               const StateRanges& states) {
+  const bool folds = states.count > 1;
   for (int i = 0; i < states.count; ++i) {
-    run.attend(states.state_begin(i), states.state_end(i), i + 1 == states.count);
-    for (int r = 0; r < tile.rows; ++r) {
-      const int64_t at = int64_t{r} * scratch.ldo;
-      fold_row(scratch.total[r], scratch.total_o + at, run.sums(r), scratch.o + at, scratch.ldo);
+    walk.attend(states.state_begin(i), states.state_end(i), i + 1 == states.count);
+    for (int h = 0; folds && h < walk.num_heads(); ++h) {
+      const TileRun<M> run = walk.head(h);
+      const Scratch& s = run.scratch();
+      for (int r = 0; r < run.tile().rows; ++r) {
+        if (i == 0) s.total[r] = RowSums{};
+        const int64_t at = int64_t{r} * s.ldo;
+        fold_row(s.total[r], s.total_o + at, run.sums(r), s.o + at, s.ldo);
+      }
     }
   }
-  for (int r = 0; r < tile.rows; ++r) {
-    finish_row(spec, params, tile, r, scratch.total[r], run.natural_o(scratch.total_o, r));
+  for (int h = 0; h < walk.num_heads(); ++h) {
+    const TileRun<M> run = walk.head(h);
+    const Scratch& s = run.scratch();
+    for (int r = 0; r < run.tile().rows; ++r) {
+      const RowSums sums = folds ? s.total[r] : run.sums(r);
+      finish_row(spec, params, run.tile(), r, sums, run.natural_o(folds ? s.total_o : s.o, r));
+    }
   }
 }
 
@@ -63,21 +65,19 @@ inline int64_t partial_index(const AttentionParams& p, int lane, int64_t row) {
   return int64_t{lane} * p.partial_rows + row;
 }
 
+// One state of one head, at rows [first, first + rows) of partial states.
 template <class M>
-void run_piece(TileRun<M>& run, const AttentionSpec& spec, const AttentionParams& params,
-               const Tile& tile, const Scratch& scratch, const StateRanges& states, int64_t first) {
+void keep_state(const TileRun<M>& run, const AttentionSpec& spec, const AttentionParams& params,
+                int64_t first) {
   const int dv = spec.head_dim_vo;
-  for (int i = 0; i < states.count; ++i) {
-    run.attend(states.state_begin(i), states.state_end(i), i + 1 == states.count);
-    for (int r = 0; r < tile.rows; ++r) {
-      const int64_t at = first + int64_t{i} * tile.rows + r;
-      const RowSums sums = run.sums(r);
-      params.partial_m[at] = sums.m;
-      params.partial_d[at] = sums.d;
-      if (sums.d == 0.0f) continue;
-      memcpy(params.partial_o + at * dv, run.natural_o(scratch.o, r),
-             static_cast<size_t>(dv) * sizeof(float));
-    }
+  for (int r = 0; r < run.tile().rows; ++r) {
+    const int64_t at = first + r;
+    const RowSums sums = run.sums(r);
+    params.partial_m[at] = sums.m;
+    params.partial_d[at] = sums.d;
+    if (sums.d == 0.0f) continue;
+    memcpy(params.partial_o + at * dv, run.natural_o(run.scratch().o, r),
+           static_cast<size_t>(dv) * sizeof(float));
   }
 }
 
@@ -106,39 +106,100 @@ inline bool last_arrival(const AttentionSpec& spec, const AttentionParams& param
 }
 
 template <class M>
-void run_tile(const AttentionSpec& spec, const AttentionParams& params, const WorkItem& item,
-              int lane, TileRun<M>& run, const Tile& tile, const Scratch& scratch) {
-  const StateRanges states = state_ranges(spec, tile, item);
-  run.load_queries();
-  if (item.merge < 0) return run_whole(run, spec, params, tile, scratch, states);
-  run_piece(run, spec, params, tile, scratch, states,
-            partial_index(params, lane, item.partial_row));
-  if (!last_arrival(spec, params, item, lane)) return;
-  const MergeItem& merge = params.merges[item.merge];
-  merge_tile(spec, params, tile, merge, partial_index(params, lane, merge.partial_row), scratch.o);
+void run_piece(const TileWalk<M>& walk, const AttentionSpec& spec, const AttentionParams& params,
+               const WorkItem& item, const StateRanges& states, float* room) {
+  const auto lane_of = [&](int h) {
+    return walk.head(h).tile().kv_head / spec.schedule.heads_per_lane;
+  };
+  for (int i = 0; i < states.count; ++i) {
+    walk.attend(states.state_begin(i), states.state_end(i), i + 1 == states.count);
+    for (int h = 0; h < walk.num_heads(); ++h) {
+      const TileRun<M> run = walk.head(h);
+      const int64_t row = item.partial_row + int64_t{i} * run.tile().rows;
+      keep_state(run, spec, params, partial_index(params, lane_of(h), row));
+    }
+  }
+  for (int h = 0; h < walk.num_heads(); ++h) {
+    const int lane = lane_of(h);
+    if (!last_arrival(spec, params, item, lane)) continue;
+    const MergeItem& merge = params.merges[item.merge];
+    merge_tile(spec, params, walk.head(h).tile(), merge,
+               partial_index(params, lane, merge.partial_row), room);
+  }
+}
+
+/// The heads of a worker's items, a few at a time, in order.
+class HeadCursor {
+ public:
+  HeadCursor(const AttentionSpec& spec, const AttentionParams& params, const WorkItem* items,
+             int count, LaneRange lanes)
+      : spec_(spec), params_(params), items_(items), count_(count), lanes_(lanes) {}
+
+  bool done() const { return item_ == count_; }
+  const WorkItem& item() const { return items_[item_]; }
+  /// Those that go side by side. REQUIRES: !done().
+  TileRows rows() const {
+    int32_t heads[kMostHeads];
+    const Tile tile = make_tile(spec_, params_, item(), kv_head(at_));
+    const int n = min_of(heads_abreast(spec_, params_, tile.rows), num_heads() - at_);
+    for (int h = 0; h < n; ++h) heads[h] = kv_head(at_ + h);
+    return TileRows(spec_, params_, tile, heads, n, item().kv_begin);
+  }
+  void skip(int heads) {
+    at_ += heads;
+    if (at_ < num_heads()) return;
+    at_ = 0;
+    ++item_;
+  }
+
+ private:
+  int of_lane() const { return item().head_end - item().head_begin; }
+  int num_heads() const { return lanes_.count * of_lane(); }
+  int kv_head(int i) const {
+    const int lane = lanes_.first + i / of_lane();
+    return lane * spec_.schedule.heads_per_lane + item().head_begin + i % of_lane();
+  }
+
+  const AttentionSpec& spec_;
+  const AttentionParams& params_;
+  const WorkItem* const items_;
+  const int count_;
+  const LaneRange lanes_;
+  int item_ = 0;
+  int at_ = 0;  // of the item's heads
+};
+
+template <class M>
+void run_tile(const AttentionSpec& spec, const AttentionParams& params, const Scratch& scratch,
+              const WorkItem& item, const TileRows& rows, const TileRows* next) {
+  const TileWalk<M> walk(spec, params, scratch, rows, next);
+  const StateRanges states = state_ranges(spec, rows.tile, item);
+  walk.load_queries();
+  if (item.merge < 0) {
+    run_whole(walk, spec, params, states);
+  } else {
+    run_piece(walk, spec, params, item, states, scratch.o);
+  }
 }
 
 template <class M>
 void run_items(const AttentionSpec& spec, const AttentionParams& params, const WorkItem* items,
-               int count, int lane, void* memory) {
-  const Scratch scratch = carve_scratch<M>(spec, memory);
-  const auto rows_of = [&](const WorkItem& item, int head) {
-    const int kv_head = lane * spec.schedule.heads_per_lane + head;
-    return TileRows(spec, params, make_tile(spec, params, item, kv_head), item.kv_begin);
-  };
+               int count, LaneRange lanes, void* memory) {
   if (count == 0) return;
-  TileRows rows = rows_of(items[0], items[0].head_begin);
-  for (int i = 0; i < count; ++i) {
-    for (int head = items[i].head_begin; head < items[i].head_end; ++head) {
-      const bool same = head + 1 < items[i].head_end;
-      const bool more = same || i + 1 < count;
-      const TileRows next = same   ? rows_of(items[i], head + 1)
-                            : more ? rows_of(items[i + 1], items[i + 1].head_begin)
-                                   : rows;
-      TileRun<M> run(spec, params, scratch, rows, more ? &next : nullptr);
-      run_tile(spec, params, items[i], lane, run, rows.tile, scratch);
-      rows = next;
+  const ScratchPair scratch = carve_scratch<M>(spec, memory);
+  HeadCursor cursor(spec, params, items, count, lanes);
+  TileRows rows = cursor.rows();
+  while (!cursor.done()) {
+    const WorkItem& item = cursor.item();
+    cursor.skip(rows.num_heads);
+    const bool more = !cursor.done();
+    const TileRows next = more ? cursor.rows() : rows;
+    if (rows.tile.rows <= M::kFewRows) {
+      run_tile<typename M::Few>(spec, params, scratch.few, item, rows, more ? &next : nullptr);
+    } else {
+      run_tile<M>(spec, params, scratch.many, item, rows, more ? &next : nullptr);
     }
+    rows = next;
   }
 }
 
@@ -149,7 +210,7 @@ size_t scratch_bytes(const AttentionSpec& spec) {
 
 template <class M>
 void begin_run(const AttentionSpec& spec, void* memory) {
-  const Scratch scratch = carve_scratch<M>(spec, memory);
+  const Scratch scratch = carve_scratch<M>(spec, memory).many;
   const int widest = max_of(spec.head_dim_qk, spec.head_dim_vo);
   memset(scratch.zeros, 0, static_cast<size_t>(round_up(widest, 64)) * 4);
   if (spec.rope.mode != RopeMode::none) fill_turns(spec.rope, spec.head_dim_qk, scratch.turns);

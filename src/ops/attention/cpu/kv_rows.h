@@ -18,6 +18,7 @@ struct BlockRows {
 /// Keys or values of one request and head. Strides in bytes.
 struct KvSource {
   const char* base = nullptr;  // of the head
+  int64_t head_stride = 0;
   int64_t page_stride = 0;
   int64_t token_stride = 0;
   const int32_t* pages = nullptr;  // of the request; null when ragged
@@ -30,8 +31,8 @@ inline KvSource kv_source(const AttentionSpec& spec, const AttentionParams& p, c
   const int64_t size = size_of(spec.dtype_kv);
   const int32_t first = p.lengths.kv_indptr[t.request];
   KvSource s;
-  s.base = static_cast<const char*>(keys ? p.k : p.v) +
-           t.kv_head * (keys ? p.k_stride_head : p.v_stride_head) * size;
+  s.head_stride = (keys ? p.k_stride_head : p.v_stride_head) * size;
+  s.base = static_cast<const char*>(keys ? p.k : p.v) + t.kv_head * s.head_stride;
   s.page_stride = (keys ? p.k_stride_page : p.v_stride_page) * size;
   s.token_stride = (keys ? p.k_stride_token : p.v_stride_token) * size;
   s.page_size = p.lengths.page_size;

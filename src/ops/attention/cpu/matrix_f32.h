@@ -12,13 +12,15 @@ namespace weft {
 namespace {
 
 struct F32Matrix {
+  using Few = F32Matrix;  // computes tiles of at most kFewRows
   static constexpr DType kNative = DType::f32;
   static constexpr int kPerWord = 1;         // elements of a word
   static constexpr int kColumnPad = kWidth;  // columns of o come in multiples of it
   // Rows that go through dots, softmax and accumulation together: 48 rows of dots and weights are
   // 18 KB, which stay in L1 between the three.
   static constexpr int kChunkRows = 48;
-  static constexpr int kFewRows = 8;  // tiles of so few rows skip the packing
+  static constexpr int kFewRows = 8;        // tiles of so few rows skip the packing
+  static constexpr int kPackedQueries = 0;  // tiles of so few rows pack queries instead of keys
 
   /// Rows of such keys or values must become kNative before they are used.
   static bool stages(DType dtype, bool keys, bool few) {

@@ -11,16 +11,21 @@
 
 namespace weft {
 
+/// Lanes that run an item list together.
+struct LaneRange {
+  int first;
+  int count;
+};
+
 struct AttentionCpuUnit {
   /// Bytes a thread needs beside its stack; a multiple of 64.
   size_t (*scratch_bytes)(const AttentionSpec& spec);
   /// Called by each thread of a run before its first item: fills the tables of its scratch, sets up
   /// the processor (AMX tiles).
   void (*begin)(const AttentionSpec& spec, void* scratch);
-  /// Computes items for one lane in order, and merges the tile of each that is the last piece of
-  /// it to arrive.
+  /// Computes items for some lanes in order, and merges each tile of which the last piece arrives.
   void (*run_items)(const AttentionSpec& spec, const AttentionParams& params, const WorkItem* items,
-                    int count, int lane, void* scratch);
+                    int count, LaneRange lanes, void* scratch);
   /// Called after the last item: leaves the processor as `begin` found it.
   void (*end)();
 };
@@ -29,9 +34,10 @@ struct AttentionCpuUnit {
 const AttentionCpuUnit& attention_cpu_unit(AttentionUnit unit);
 
 /// Runs workers of the plan, taken one by one from `ticket`, until none is left. Called by each
-/// thread of a run with a scratch of its own.
+/// thread of a run, `threads` in all, with a scratch of its own.
 void attention_cpu_worker(const AttentionCpuUnit& unit, const AttentionSpec& spec,
-                          const AttentionParams& params, std::atomic<int>& ticket, void* scratch);
+                          const AttentionParams& params, std::atomic<int>& ticket, int threads,
+                          void* scratch);
 
 // One per unit file; reached through attention_cpu_unit.
 extern const AttentionCpuUnit kAttentionScalar;

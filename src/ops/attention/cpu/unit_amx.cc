@@ -13,7 +13,7 @@ namespace {
 void begin_amx(const AttentionSpec& spec, void* memory) {
   begin_run<AmxMatrix>(spec, memory);
   // Steps of K beyond the head: packing never writes them, whole tiles read them.
-  const Scratch scratch = carve_scratch<AmxMatrix>(spec, memory);
+  const Scratch scratch = carve_scratch<AmxMatrix>(spec, memory).many;
   const int words = spec.head_dim_qk / AmxMatrix::kPerWord;
   memset(scratch.k + words * kBlockKeys, 0,
          static_cast<size_t>(scratch.ldq - words) * kBlockKeys * 4);

@@ -38,6 +38,8 @@ uint32_t widen_fp8(uint16_t pair) {
 }
 inline float exp2_approx(float x) { return std::exp2(x); }
 inline float log2_approx(float x) { return std::log2(x); }
+inline float rsqrt_approx(float x) { return 1.0f / std::sqrt(x); }
+inline float rcp_approx(float x) { return 1.0f / x; }
 inline float tanh_approx(float x) { return std::tanh(x); }
 inline float sin_approx(float x) { return std::sin(x); }
 inline float cos_approx(float x) { return std::cos(x); }

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// CTAs of one cluster (PTX ISA, cluster; sm_90 and later): their barrier, and each other's shared
+// memory by 32-bit address.
+#pragma once
+
+#include "kernels/core/base.h"
+
+namespace weft {
+
+__device__ __forceinline__ uint32_t cluster_rank() {
+  uint32_t rank;
+  asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+  return rank;
+}
+
+/// All threads of all CTAs; what they wrote before can be read by all behind it.
+__device__ __forceinline__ void cluster_sync() {
+  asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;\n" ::
+                   : "memory");
+}
+
+/// What lies at `address` of this CTA's shared memory, in CTA `rank`.
+__device__ __forceinline__ uint32_t peer_address(uint32_t address, uint32_t rank) {
+  uint32_t peer;
+  asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(peer) : "r"(address), "r"(rank));
+  return peer;
+}
+
+__device__ __forceinline__ uint32_t load_peer_u32(uint32_t at) {
+  uint32_t x;
+  asm volatile("ld.shared::cluster.u32 %0, [%1];" : "=r"(x) : "r"(at) : "memory");
+  return x;
+}
+__device__ __forceinline__ uint64_t load_peer_u64(uint32_t at) {
+  uint64_t x;
+  asm volatile("ld.shared::cluster.u64 %0, [%1];" : "=l"(x) : "r"(at) : "memory");
+  return x;
+}
+__device__ __forceinline__ void store_peer(uint32_t at, uint64_t x) {
+  asm volatile("st.shared::cluster.u64 [%0], %1;" ::"r"(at), "l"(x) : "memory");
+}
+
+}  // namespace weft

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// SearchSmem and SamplingSmem: how shared memory is laid out while a row is searched. Portable: the
+// host asks for as many bytes as the kernel uses.
+#pragma once
+
+#include "kernels/sampling/spec.h"
+
+namespace weft {
+
+inline constexpr int32_t kSearchBins = 256;
+inline constexpr int32_t kSearchKeys = 2048;  // keys a list holds
+
+/// Offsets in bytes.
+struct SearchSmem {
+  int32_t values;      // f32 [slice]
+  int32_t histograms;  // two turns of u32 [2][bins]: lower halves, then upper halves
+  int32_t totals;      // u64 [bins], of all CTAs
+  int32_t own_keys;    // u32 [keys]: of this CTA
+  int32_t all_keys;    // u32 [keys]: of all CTAs
+  int32_t words;       // 64 bytes: what one thread tells the others
+  int32_t team;
+  int32_t bytes;
+
+  WEFT_HD static constexpr SearchSmem of(const RowSlices& s) {
+    SearchSmem m{};
+    m.values = 0;
+    m.histograms = s.slice * 4;
+    m.totals = m.histograms + 2 * 2 * kSearchBins * 4;
+    m.own_keys = m.totals + kSearchBins * 8;
+    m.all_keys = m.own_keys + kSearchKeys * 4;
+    m.words = m.all_keys + kSearchKeys * 4;
+    m.team = m.words + 64;
+    m.bytes = round_up(m.team + TeamSmem::bytes(s), 128);
+    return m;
+  }
+};
+
+struct SamplingSmem {
+  int32_t bytes = 0;
+
+  WEFT_HD static constexpr SamplingSmem of(const SamplingRowSpec& s) {
+    return {SearchSmem::of(s.slices).bytes};
+  }
+};
+
+}  // namespace weft

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+# What paged and ragged prefill share: the arguments of plan in weft's words, custom masks as bits,
+# and the run-time values. Called by prefill.py, attention.py, mla.py, pod.py, sparse.py.
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+import weft
+from weft.flashinfer._common import (Planned, alibi_slopes, default_scale, host_last, layout_word,
+                                     missing, q_word, rope_form, scale_values, sinks_value,
+                                     split_config, torch_dtype, word)
+from weft.flashinfer.quantization import pack_segments
+
+
+def mask_bits(qo_indptr: torch.Tensor, kv_lens: torch.Tensor, custom_mask: Any,
+              packed_custom_mask: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Bits [qo_len, kv_len] of each request, each from a byte of its own on; and those bytes."""
+    counts = (qo_indptr[1:] - qo_indptr[:-1]).to(torch.int64) * kv_lens.to(torch.int64)
+    if packed_custom_mask is not None:
+        indptr = torch.zeros(counts.shape[0] + 1, dtype=torch.int32, device=counts.device)
+        indptr[1:] = torch.cumsum((counts + 7) // 8, 0)
+        return packed_custom_mask.contiguous(), indptr
+    indptr = torch.zeros(counts.shape[0] + 1, dtype=torch.int64, device=counts.device)
+    torch.cumsum(counts, 0, out=indptr[1:])
+    size = custom_mask.numel() // 8 + counts.shape[0] + 1  # the exact count is the device's
+    return pack_segments(custom_mask, indptr, "little", size)
+
+
+class PrefillPlan(Planned):
+    """A Planned whose run-time values were given to plan(), as the de-facto API has it."""
+
+    def configure(self, *, qo_indptr: torch.Tensor, batch: weft.AttentionBatch,
+                  kv_lens: torch.Tensor, num_qo_heads: int, num_kv_heads: int, head_dim_qk: int,
+                  head_dim_vo: int | None, page_size: int, kv_layout: str, causal: bool,
+                  sm_scale: float | None, window_left: int, logits_soft_cap: float | None,
+                  pos_encoding_mode: str = "NONE", rope_scale: Any = None, rope_theta: Any = None,
+                  q_data_type: Any = "float16", kv_data_type: Any = None, o_data_type: Any = None,
+                  custom_mask: Any = None, packed_custom_mask: Any = None,
+                  fixed_split_size: int | None = None, disable_split_kv: bool = False,
+                  nnz_qo: int | None = None) -> None:
+        """Plans `batch`; `qo_indptr` is the caller's own array, which may lie on the host."""
+        masked = custom_mask is not None or packed_custom_mask is not None
+        kv_dtype = torch_dtype(q_data_type if kv_data_type is None else kv_data_type)
+        dtype_q = q_word(q_data_type, o_data_type)
+        if pos_encoding_mode == "ALIBI" and (logits_soft_cap or 0) > 0:
+            raise missing("ALIBI together with logits_soft_cap")
+        self.values = {
+            "window_left": window_left, "logits_soft_cap": max(0.0, float(logits_soft_cap or 0.0)),
+            "alibi_slopes": (alibi_slopes(num_qo_heads, self.device)
+                             if pos_encoding_mode == "ALIBI" else None)}
+        if masked:
+            bits, first = mask_bits(batch.qo_indptr, kv_lens, custom_mask, packed_custom_mask)
+            self.values.update(custom_mask=bits.to(self.device), mask_indptr=first.to(self.device))
+        self.num_qo_heads, self.num_kv_heads = num_qo_heads, num_kv_heads
+        self.sm_scale = default_scale(sm_scale, head_dim_qk)
+        self.plan(
+            host_last(qo_indptr) if nnz_qo is None else nnz_qo, batch,
+            dtype_q=dtype_q, dtype_kv=word("kv_data_type", kv_dtype),
+            dtype_o="none" if o_data_type is None else word("o_data_type", o_data_type),
+            num_qo_heads=num_qo_heads, num_kv_heads=num_kv_heads, head_dim_qk=head_dim_qk,
+            head_dim_vo=head_dim_vo or head_dim_qk, page_size=page_size,
+            kv_layout=layout_word(kv_layout),
+            mask="custom" if masked else "causal" if causal else "none",
+            rope=rope_form(pos_encoding_mode, rope_scale, rope_theta), window_left=window_left,
+            **split_config(page_size, fixed_split_size, disable_split_kv))
+
+    def attend(self, q: torch.Tensor, kv: Any, *, q_scale: Any = None, k_scale: Any = None,
+               v_scale: Any = None, out: Any = None, lse: Any = None, return_lse: bool = False,
+               sinks: Any = None, sm_scale: float | None = None, **changes: Any) -> Any:
+        if self._plan is None:
+            raise RuntimeError("run: expected plan() before it, got none")
+        scale = self.sm_scale if sm_scale is None else sm_scale
+        q, scales = scale_values(q, self.num_kv_heads, scale, q_scale, k_scale, v_scale)
+        values = {**self.values, **{k: v for k, v in changes.items() if v is not None}}
+        return self.run(q, kv, out, lse, return_lse, sink=sinks_value(sinks), **scales, **values)

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+# Helpers that engines reach for beside the operators.
+"""Enums, sizes and what a device can do."""
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+import torch
+
+from weft.flashinfer._common import alibi_slopes, torch_dtype
+
+
+class MaskMode(enum.Enum):
+    NON_CAUSAL = 0
+    CAUSAL = 1
+    CUSTOM = 2
+    MULTIITEMSCORING = 3
+
+
+class PosEncodingMode(enum.Enum):
+    NONE = 0
+    ROPE_LLAMA = 1
+    ALIBI = 2
+
+
+class TensorLayout(enum.Enum):
+    NHD = 0
+    HND = 1
+
+
+def round_up(x: int, y: int) -> int:
+    """The least multiple of y that is at least x."""
+    return (x + y - 1) // y * y
+
+
+def ceil_div(x: int, y: int) -> int:
+    return (x + y - 1) // y
+
+
+def canonicalize_torch_dtype(dtype: Any) -> torch.dtype:
+    return torch_dtype(dtype)
+
+
+def get_alibi_slopes(n_heads: int) -> torch.Tensor:
+    """f32 [n_heads] on the CPU."""
+    return alibi_slopes(n_heads, torch.device("cpu")).clone()
+
+
+def get_compute_capability(device: Any) -> tuple[int, int]:
+    """(major, minor) of a CUDA device."""
+    device = torch.device(device)
+    if device.type != "cuda":
+        raise ValueError(f"device: expected a CUDA device, got {device}")
+    return torch.cuda.get_device_capability(device)
+
+
+def _major(device: Any) -> int:
+    device = torch.device(device)
+    return torch.cuda.get_device_capability(device)[0] if device.type == "cuda" else 0
+
+
+def is_sm90a_supported(device: Any) -> bool:
+    return _major(device) == 9
+
+
+def is_sm100a_supported(device: Any) -> bool:
+    return _major(device) == 10
+
+
+def is_sm120a_supported(device: Any) -> bool:
+    return _major(device) == 12
+
+
+def device_support_pdl(device: Any) -> bool:
+    """Whether launches of a stream may overlap; weft does so by itself."""
+    return _major(device) >= 9
+
+
+def is_fa3_backend_supported(*_: Any, **__: Any) -> bool:
+    """False: weft chooses its kernels itself, whatever backend is named."""
+    return False
+
+
+def determine_attention_backend(*_: Any, **__: Any) -> str:
+    return "fa2"
+
+
+def has_flashinfer_jit_cache() -> bool:
+    """True: nothing has to be compiled before a first call beyond what weft does in it."""
+    return True

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+# Attention of transformers over its dense caches. A mask is made once a forward and layer type; ours
+# carries the lengths, and the plan that all layers of that type then run. Keys stay where the cache
+# has them: each is a page of one token in a view of the cache, so neither growth nor padding copies.
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+import weft
+from weft._planned import PlanHolder
+from weft._struct import dtype_name
+from weft.integrations.transformers import refuse, run_values
+
+
+class Step:
+    """What one forward says of one layer type: who attends to what."""
+
+    def __init__(self, batch_size: int, q_len: int, kv_len: int, mode: str, mask: Any,
+                 bits: Any = None) -> None:
+        self.batch_size, self.q_len, self.kv_len, self.mode = batch_size, q_len, kv_len, mode
+        self.valid = mask        # bool [batch_size, kv_len] or None: keys that are no padding
+        self.valid_q = None      # bool [batch_size, q_len] with it
+        self.bits = bits         # bool [batch_size, q_len, kv_len] in mode custom
+        self.planned: dict[Any, tuple[PlanHolder, dict[str, Any]]] = {}
+
+
+def _kind(mask_function: Any) -> str:
+    """Which of the masks weft knows by itself; any other becomes bits."""
+    from transformers import masking_utils as m
+    if mask_function is m.causal_mask_function:
+        return "causal"
+    if mask_function is getattr(m, "bidirectional_mask_function", None):
+        return "none"
+    parts = [cell.cell_contents for cell in (getattr(mask_function, "__closure__", None) or ())]
+    functions = [f for part in parts for f in (part if isinstance(part, tuple) else (part,))]
+    names = [getattr(f, "__qualname__", "") for f in functions]
+    window = any("sliding_window_overlay" in name for name in names)
+    return "causal" if window and m.causal_mask_function in functions and len(functions) == 2 \
+        else "custom"
+
+
+def make_mask(batch_size: int, q_length: int, kv_length: int, q_offset: Any = 0, kv_offset: int = 0,
+              mask_function: Any = None, attention_mask: torch.Tensor | None = None,
+              **kwargs: Any) -> torch.Tensor:
+    """The mask of one forward, as transformers asks for it: an empty 4-D tensor, which its models
+    hand on as it is, with the Step as its attribute."""
+    from transformers import masking_utils as m
+    mode = _kind(mask_function or m.causal_mask_function)
+    offset = int(q_offset) if not torch.is_tensor(q_offset) else int(q_offset.item())
+    seen = min(kv_length, offset + q_length - kv_offset) if mode != "none" else kv_length
+    device = kwargs.get("device", "cpu" if attention_mask is None else attention_mask.device)
+    bits = None
+    if mode == "custom":
+        bits = m.sdpa_mask(batch_size, q_length, kv_length, q_offset, kv_offset, mask_function,
+                           attention_mask, **{**kwargs, "allow_is_causal_skip": False,
+                                              "allow_is_bidirectional_skip": False})
+        bits = bits.expand(batch_size, 1, q_length, kv_length)[:, 0]
+        attention_mask, seen = None, kv_length
+    step = Step(batch_size, q_length, seen, mode, None, bits)
+    if attention_mask is not None and attention_mask.shape[1] >= offset + q_length:
+        mask = attention_mask.to(torch.bool)
+        step.valid = mask[:, kv_offset:kv_offset + seen]
+        step.valid_q = mask[:, offset:offset + q_length]
+        if mask.device.type == "cpu":
+            _check_contiguous(step)
+    made = torch.empty((batch_size, 1, q_length, 0), dtype=torch.bool, device=device)
+    made.weft_step = step
+    return made
+
+
+def _check_contiguous(step: Step) -> None:
+    """On the host what is padding is known; padding inside a sequence has no plan."""
+    if bool(step.valid.all()):
+        step.valid = step.valid_q = None
+        return
+    changes = (step.valid[:, 1:] != step.valid[:, :-1]).sum(1)
+    ends = step.valid[:, 0].int() + step.valid[:, -1].int()
+    if bool((changes > ends.ne(2).int() * 2 - ends.eq(1).int()).any()):
+        raise NotImplementedError("attention_mask: expected padding before or after a sequence, "
+                                  "got some inside of one")
+
+
+def _rows(step: Step, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """qo_indptr and the keys of each request: a sequence, or with padding three (leading padding
+    without keys, the sequence, trailing padding without keys)."""
+    n, q_len = step.batch_size, step.q_len
+    if step.valid is None:
+        lens = torch.full((n,), step.kv_len, dtype=torch.int32, device=device)
+        return torch.arange(n + 1, dtype=torch.int32, device=device) * q_len, lens
+    valid_q = step.valid_q.to(device)
+    count = valid_q.sum(1, dtype=torch.int32)
+    lead = torch.where(count > 0, valid_q.int().argmax(1), 0).to(torch.int32)
+    parts = torch.stack([lead, count, q_len - lead - count], 1).reshape(-1)
+    qo_indptr = torch.zeros(3 * n + 1, dtype=torch.int32, device=device)
+    qo_indptr[1:] = torch.cumsum(parts, 0)
+    lens = torch.zeros(n, 3, dtype=torch.int32, device=device)
+    lens[:, 1] = step.valid.to(device).sum(1)
+    return qo_indptr, lens.reshape(-1)
+
+
+def _batch(step: Step, ratio: int, device: torch.device) -> weft.AttentionBatch:
+    """The batch over pages of one token: key j of sequence r is page r * ratio + j."""
+    qo_indptr, lens = _rows(step, device)
+    kv_indptr = torch.zeros_like(qo_indptr)
+    kv_indptr[1:] = torch.cumsum(lens, 0)
+    first = torch.arange(step.batch_size, device=device)[:, None] * ratio
+    pages = first + torch.arange(step.kv_len, device=device)
+    if step.valid is not None:
+        valid = step.valid.to(device)
+        place = torch.cumsum(valid.reshape(-1), 0) - 1
+        kept = torch.zeros(pages.numel() + 1, dtype=torch.int64, device=device)
+        kept.scatter_(0, torch.where(valid.reshape(-1), place, pages.numel()), pages.reshape(-1))
+        pages = kept[:-1]
+    return weft.AttentionBatch(qo_indptr, kv_indptr, pages.reshape(-1).to(torch.int32),
+                               torch.ones_like(lens))
+
+
+def _pages(x: torch.Tensor) -> tuple[torch.Tensor, int]:
+    """[batch, heads, tokens, dim] as pages of one token [pages, 1, heads, dim], and how many pages
+    lie between two sequences. A view, unless the strides do not allow one."""
+    if x.stride(3) != 1 or (x.shape[0] > 1 and (x.stride(2) == 0 or x.stride(0) % x.stride(2))):
+        x = x.contiguous()
+    n, heads, tokens, dim = x.shape
+    step = x.stride(2) if tokens > 1 or n == 1 else x.stride(0)
+    ratio = x.stride(0) // step if n > 1 else 0
+    count = (n - 1) * ratio + tokens
+    return x.as_strided((count, 1, heads, dim), (step, step, x.stride(1), 1)), ratio
+
+
+def _plan(step: Step, query: torch.Tensor, k: torch.Tensor, v: torch.Tensor,
+          ratio: int) -> tuple[PlanHolder, dict[str, Any]]:
+    heads, kv_heads = query.shape[1], k.shape[2]
+    key = (query.dtype, k.dtype, heads, kv_heads, query.shape[3], v.shape[3], ratio, query.device)
+    if key in step.planned:
+        return step.planned[key]
+    holder, extra = PlanHolder(query.device), {}  # its own: streams and threads share none
+    batch = _batch(step, ratio, holder.device)
+    if step.mode == "custom":
+        bits = step.bits.to(holder.device).reshape(step.batch_size, -1)
+        width = -(-bits.shape[1] // 8)
+        padded = torch.nn.functional.pad(bits, (0, 8 * width - bits.shape[1])).to(torch.uint8)
+        weight = torch.tensor([1, 2, 4, 8, 16, 32, 64, 128], dtype=torch.uint8,
+                              device=holder.device)
+        extra["custom_mask"] = (padded.view(-1, 8) * weight).sum(1, dtype=torch.uint8)
+        extra["mask_indptr"] = torch.arange(step.batch_size + 1, dtype=torch.int32,
+                                            device=holder.device) * width
+    holder.plan(step.batch_size * step.q_len, batch, dtype_q=dtype_name("query", query.dtype),
+                dtype_kv=dtype_name("key", k.dtype), num_qo_heads=heads, num_kv_heads=kv_heads,
+                head_dim_qk=query.shape[3], head_dim_vo=v.shape[3], page_size=1, mask=step.mode)
+    step.planned[key] = holder, extra
+    return holder, extra
+
+
+def attention(module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor,
+              attention_mask: Any, dropout: float = 0.0, scaling: float | None = None,
+              sliding_window: int | None = None, softcap: float | None = None,
+              is_causal: bool | None = None, s_aux: Any = None, position_bias: Any = None,
+              **kwargs: Any) -> tuple[torch.Tensor, None]:
+    """query [batch, heads, q_len, dim], key and value [batch, kv_heads, kv_len, dim]; the result is
+    [batch, q_len, heads, dim_vo]."""
+    refuse(dropout=dropout, position_bias=position_bias,
+           output_attentions=kwargs.get("output_attentions"))
+    step = _step_of(module, query, key, attention_mask, is_causal)
+    k, ratio = _pages(key)
+    v, ratio_v = _pages(value)
+    if ratio_v != ratio:
+        (k, ratio), (v, _) = _pages(key.contiguous()), _pages(value.contiguous())
+    holder, extra = _plan(step, query, k, v, ratio)
+    n, heads, q_len, dim = query.shape
+    rows = query.transpose(1, 2).reshape(n * q_len, heads, dim)
+    values = run_values(module, scaling, sliding_window, softcap, s_aux, dim)
+    o, _ = holder.attention.run(holder.current, rows, (k, v), return_lse=False, **values, **extra)
+    return o.view(n, q_len, heads, v.shape[3]), None
+
+
+def _step_of(module: Any, query: torch.Tensor, key: torch.Tensor, attention_mask: Any,
+             is_causal: bool | None) -> Step:
+    step = getattr(attention_mask, "weft_step", None)
+    n, _, q_len, _ = query.shape
+    if step is not None:
+        if step.kv_len > key.shape[2] or step.q_len != q_len or step.batch_size != n:
+            raise ValueError(f"key: expected at least {step.kv_len} tokens and {step.q_len} "
+                             f"queries as the mask says, got {tuple(key.shape)} and {q_len}")
+        return step
+    if attention_mask is None:
+        causal = getattr(module, "is_causal", True) if is_causal is None else is_causal
+        return Step(n, q_len, key.shape[2], "causal" if causal else "none", None)
+    if not torch.is_tensor(attention_mask) or attention_mask.dtype != torch.bool \
+            or attention_mask.ndim != 4 or attention_mask.shape[1] != 1:
+        raise TypeError("attention_mask: expected the one register() makes, or bool [batch, 1, "
+                        f"q_len, kv_len], got {getattr(attention_mask, 'dtype', attention_mask)}")
+    bits = attention_mask.expand(n, 1, q_len, attention_mask.shape[3])[:, 0]
+    return Step(n, q_len, attention_mask.shape[3], "custom", None, bits)
