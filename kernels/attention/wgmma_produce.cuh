@@ -34,7 +34,10 @@ struct WgmmaProducer {
   WgmmaTile* const tiles;  // in shared memory
   const int32_t thread;    // of the warp
   WgmmaRings rings;
-  int32_t num_tiles = 0;  // modulo the slots of `tiles`
+  static constexpr bool kQueriesAhead = spec.num_q_stages > 1;
+  int32_t next_slot = 0;  // of `tiles`
+  int32_t next_head = 0;
+  int32_t next_item = 0;
 
   // A decoded tile lives in shared memory on this side too: the producer has few registers.
 
@@ -113,12 +116,42 @@ struct WgmmaProducer {
       }
     }
     rings.at_q.advance(rings.q);
-    if (++num_tiles == AttentionWgmmaSmem::num_tiles(spec)) num_tiles = 0;
   }
 
-  /// Right to left; K runs one block ahead of V, as the consumers ask for them.
-  __device__ __forceinline__ void run_tile(const WgmmaTile& t) {
+  /// The next tile of the CTA's list into its slot. Head by head, not item by item: all CTAs are
+  /// then at about the same KV head, whose keys and values stay in the L2
+  /// (docs/kernels/prefill.md).
+  __device__ __forceinline__ const WgmmaTile& decode() {
+    WgmmaTile& tile = tiles[next_slot];
+    if (++next_slot == AttentionWgmmaSmem::num_tiles(spec)) next_slot = 0;
+    const int32_t group = static_cast<int32_t>(blockIdx.x) / params.head_lanes;
+    const int32_t lane = static_cast<int32_t>(blockIdx.x) % params.head_lanes;
+    const int32_t end = params.args.work_indptr[group + 1];
+    for (;;) {
+      if (next_item >= end) {
+        next_item = params.args.work_indptr[group];
+        if (next_item == end) next_head = params.heads_per_lane;
+        ++next_head;
+      }
+      if (next_head >= params.heads_per_lane) {
+        if (thread == 0) tile.num_blocks = -1;
+        break;
+      }
+      const WorkItem& item = params.args.items[next_item++];
+      if (next_head < item.head_begin || next_head >= item.head_end) continue;
+      if (thread == 0) make_tile<spec>(params, item, lane, next_head, tile);
+      break;
+    }
+    __syncwarp();
+    return tile;
+  }
+
+  /// Right to left; K runs one block ahead of V, as the consumers ask for them. Returns the tile
+  /// that follows; its queries are asked for behind the second block, a tile ahead, where they have
+  /// a slot of their own.
+  __device__ __forceinline__ const WgmmaTile* run_tile(const WgmmaTile& t) {
     int32_t key = t.key_begin + (t.num_blocks - 1) * spec.kv_tile;
+    const WgmmaTile* following = nullptr;
     Box before{}, next{};
     if (t.num_blocks > 0) next = find_box(t, key);
 #pragma unroll 1
@@ -127,10 +160,15 @@ struct WgmmaProducer {
       key -= spec.kv_tile;
       if (i + 1 < t.num_blocks) next = find_box(t, key);
       if (i < t.num_blocks) load_block<false>(t, box);
-      if (i == 0) announce(t);
+      if (!kQueriesAhead && i == 0) announce(t);
       if (i > 0) load_block<true>(t, before);
       before = box;
+      if (kQueriesAhead && i == min_of(1, t.num_blocks)) {
+        following = &decode();
+        announce(*following);
+      }
     }
+    return kQueriesAhead ? following : &decode();
   }
 
   __device__ __forceinline__ void run() {
@@ -139,28 +177,11 @@ struct WgmmaProducer {
       tma_prefetch_map(params.k_map);
       tma_prefetch_map(params.v_map);
     }
-    const int32_t worker = static_cast<int32_t>(blockIdx.x);
-    const int32_t group = worker / params.head_lanes;
-    const int32_t lane = worker % params.head_lanes;
-    const int32_t begin = params.args.work_indptr[group];
-    const int32_t end = params.args.work_indptr[group + 1];
-    // Head by head, not item by item: all CTAs are then at about the same KV head, whose keys and
-    // values stay in the L2 (docs/kernels/prefill.md).
-#pragma unroll 1
-    for (int32_t head = 0; head < params.heads_per_lane; ++head) {
-#pragma unroll 1
-      for (int32_t i = begin; i < end; ++i) {
-        const WorkItem& item = params.args.items[i];
-        if (head < item.head_begin || head >= item.head_end) continue;
-        WgmmaTile& tile = tiles[num_tiles];
-        if (thread == 0) make_tile<spec>(params, item, lane, head, tile);
-        __syncwarp();
-        run_tile(tile);
-      }
-    }
-    if (thread == 0) tiles[num_tiles].num_blocks = -1;
-    __syncwarp();
-    announce(tiles[num_tiles]);
+    next_item = params.args.work_indptr[static_cast<int32_t>(blockIdx.x) / params.head_lanes];
+    const WgmmaTile* t = &decode();
+    if (kQueriesAhead) announce(*t);
+    while (t->num_blocks >= 0) t = run_tile(*t);
+    if (!kQueriesAhead) announce(*t);
   }
 };
 
