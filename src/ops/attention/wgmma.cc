@@ -104,11 +104,16 @@ bool has_few_places(const TensorView& cache) {
   return unit == 0 || extent / unit < std::numeric_limits<int32_t>::max();
 }
 
+/// Keys that are copied row by row leave the producer too few of 32 registers.
+bool has_three_consumers(const AttentionConfig& c) {
+  return std::max(c.head_dim_qk, c.head_dim_vo) <= 64 && c.page_size % 16 == 0;
+}
+
 }  // namespace
 
 std::string why_not_wgmma(const AttentionConfig& c) {
   const int widest = std::max(c.head_dim_qk, c.head_dim_vo);
-  const int most_group = widest <= 64 ? 192 : 128;  // a tile holds whole tokens
+  const int most_group = has_three_consumers(c) ? 192 : 128;  // a tile holds whole tokens
   if (!is_float16(c.dtype_q)) return "dtype_q is neither f16 nor bf16";
   if (c.dtype_kv != c.dtype_q) return "dtype_kv is not dtype_q";
   if (c.rope.mode != RopeMode::none) return "rope is fused";
@@ -129,8 +134,8 @@ AttentionWgmmaSpec wgmma_spec(const AttentionConfig& config) {
   spec.mask = config.mask;
   const int widest = std::max(config.head_dim_qk, config.head_dim_vo);
   // Registers: o takes head_dim_vo / 2 of a thread, dots and weights 3/4 of kv_tile.
-  if (widest <= 64) {
-    spec.num_consumers = 3, spec.num_stages = 3, spec.num_q_stages = 2;
+  if (has_three_consumers(config)) {
+    spec.num_consumers = 3, spec.num_stages = 3;
   } else if (widest <= 128) {
     spec.num_q_stages = 2;
   } else {
@@ -153,10 +158,10 @@ ScheduleSpec wgmma_schedule(const AttentionConfig& config, const AttentionWgmmaS
   s.num_groups = num_groups;
   s.causal = config.mask == MaskMode::causal;
   s.window_left = config.window_left;
-  s.min_blocks = 2;
+  s.min_blocks = 4;
   // Tiles are never cut: a cut by fixed splits would have to fold whole tiles split by split, too.
   s.split_blocks = config.schedule == ScheduleMode::batch_invariant;
-  s.cost = {5000, 1700, 0};
+  s.cost = {spec.num_q_stages > 1 ? 2500 : 5000, 1700, 0};
   return s;
 }
 
