@@ -158,10 +158,10 @@ ScheduleSpec wgmma_schedule(const AttentionConfig& config, const AttentionWgmmaS
   s.num_groups = num_groups;
   s.causal = config.mask == MaskMode::causal;
   s.window_left = config.window_left;
-  s.min_blocks = 4;
+  s.min_blocks = 2;
   // Tiles are never cut: a cut by fixed splits would have to fold whole tiles split by split, too.
   s.split_blocks = config.schedule == ScheduleMode::batch_invariant;
-  s.cost = {spec.num_q_stages > 1 ? 2500 : 5000, 1700, 0};
+  s.cost = {spec.num_q_stages > 1 ? 2250 : spec.num_consumers == 3 ? 3500 : 7000, 1700, 0};
   return s;
 }
 
