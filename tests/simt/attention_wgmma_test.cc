@@ -62,7 +62,7 @@ using Instantiated =
           spec_of(128, MaskMode::causal, 2, 2), spec_of(96, MaskMode::causal, 2, 2),
           spec_of(64, MaskMode::causal, 3, 3, true), spec_of(64, MaskMode::none, 3, 3, true),
           spec_of(64, MaskMode::custom, 3, 3, true), spec_of(64, MaskMode::tree, 3, 3, true),
-          spec_of(128, MaskMode::causal, 2, 2, true), gathered(spec_of(64, MaskMode::causal, 2, 2)),
+          spec_of(128, MaskMode::causal, 2, 2, true), gathered(spec_of(64, MaskMode::causal, 3, 3)),
           gathered(spec_of(128, MaskMode::causal, 2, 2))>;
 
 std::vector<AttentionCase> all_cases() {

@@ -104,16 +104,11 @@ bool has_few_places(const TensorView& cache) {
   return unit == 0 || extent / unit < std::numeric_limits<int32_t>::max();
 }
 
-/// Keys that are copied row by row leave the producer too few of 32 registers.
-bool has_three_consumers(const AttentionConfig& c) {
-  return std::max(c.head_dim_qk, c.head_dim_vo) <= 64 && c.page_size % 16 == 0;
-}
-
 }  // namespace
 
 std::string why_not_wgmma(const AttentionConfig& c) {
   const int widest = std::max(c.head_dim_qk, c.head_dim_vo);
-  const int most_group = has_three_consumers(c) ? 192 : 128;  // a tile holds whole tokens
+  const int most_group = widest <= 64 ? 192 : 128;  // a tile holds whole tokens
   if (!is_float16(c.dtype_q)) return "dtype_q is neither f16 nor bf16";
   if (c.dtype_kv != c.dtype_q) return "dtype_kv is not dtype_q";
   if (c.rope.mode != RopeMode::none) return "rope is fused";
@@ -134,7 +129,7 @@ AttentionWgmmaSpec wgmma_spec(const AttentionConfig& config) {
   spec.mask = config.mask;
   const int widest = std::max(config.head_dim_qk, config.head_dim_vo);
   // Registers: o takes head_dim_vo / 2 of a thread, dots and weights 3/4 of kv_tile.
-  if (has_three_consumers(config)) {
+  if (widest <= 64) {
     spec.num_consumers = 3, spec.num_stages = 3;
   } else if (widest <= 128) {
     spec.num_q_stages = 2;
