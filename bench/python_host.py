@@ -16,10 +16,11 @@ def import_cost():
                                     check=True).stdout) for _ in range(5))
 
 
-def cost(call, count=2000, rounds=15):
-    """Seconds a call, the best of some rounds."""
+def cost(call, count=2000, rounds=15, settle=lambda: None):
+    """Seconds a call, the best of some rounds; `settle` empties the device's queue before each."""
     best = float("inf")
     for _ in range(rounds):
+        settle()
         start = time.perf_counter()
         for _ in range(count):
             call()
@@ -60,16 +61,17 @@ def measure(name, device, dtype, empty):
     q, o = empty((64, 32, 128), dtype), empty((64, 32, 128), dtype)
     k, v = empty((4, 16, 8, 128), dtype), empty((4, 16, 8, 128), dtype)
     joined, lse = empty((4, 2, 16, 8, 128), dtype), empty((64, 32), "f32")
-    rounds = 15 if device == "cpu" else 3  # a queue of launches that is full makes the host wait
-    count = 2000 if device == "cpu" else 300
+    # A queue of launches that is full makes the host wait: fewer calls than it holds (1024).
+    how = {} if device == "cpu" else {"count": 200, "rounds": 10, "settle": sys.modules[
+        "torch"].cuda.synchronize}
     target = TARGETS["run"] if name == "torch" else None
     show(f"run, outputs given, {name} {device}",
-         cost(lambda: attn.run(plan, q, (k, v), out=o, lse=lse), count, rounds), target)
+         cost(lambda: attn.run(plan, q, (k, v), out=o, lse=lse), **how), target)
     show(f"run, joined cache, no lse, {name} {device}",
-         cost(lambda: attn.run(plan, q, joined, out=o, return_lse=False), count, rounds), target)
+         cost(lambda: attn.run(plan, q, joined, out=o, return_lse=False), **how), target)
     show(f"run, outputs made, {name} {device}",
-         cost(lambda: attn.run(plan, q, (k, v)), count, rounds))
-    show(f"plan, {name} {device}", cost(lambda: attn.plan(batch, plan), count, rounds),
+         cost(lambda: attn.run(plan, q, (k, v)), **how))
+    show(f"plan, {name} {device}", cost(lambda: attn.plan(batch, plan), **how),
          TARGETS["plan"] if name == "torch" else None)
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# A plan for callers who name no limits: adapters get an Attention whose limits fit the batch, in few
-# steps, kept by config, and a plan in memory of torch. Called by weft.flashinfer and integrations.
+# A plan for callers who name no limits: adapters get an Attention whose limits fit the batch, in
+# few steps, kept by config, and a plan in memory of torch. Called by weft.flashinfer and
+# integrations.
 from __future__ import annotations
 
 from functools import lru_cache

@@ -40,6 +40,33 @@ TEST(CudaBackendC, WrongArgumentsAreAStatus) {
   EXPECT_EQ(weft_attention_plan_status(nullptr, nullptr, 0, nullptr), WEFT_STATUS_INVALID_ARGUMENT);
 }
 
+TEST(CudaBackendC, OtherOperatorsAskForABackendToo) {
+  weft_append_t append = nullptr;
+  weft_merge_t merge = nullptr;
+  weft_rope_t rope = nullptr;
+  EXPECT_EQ(weft_append_create_cuda(nullptr, nullptr, nullptr, &append),
+            WEFT_STATUS_INVALID_ARGUMENT);
+  EXPECT_EQ(weft_merge_create_cuda(nullptr, nullptr, nullptr, &merge),
+            WEFT_STATUS_INVALID_ARGUMENT);
+  EXPECT_EQ(weft_rope_create_cuda(nullptr, nullptr, nullptr, nullptr),
+            WEFT_STATUS_INVALID_ARGUMENT);
+  EXPECT_EQ(weft_rope_create_cuda(nullptr, nullptr, nullptr, &rope), WEFT_STATUS_INVALID_ARGUMENT);
+  EXPECT_TRUE(last_error_has({"backend", "NULL"})) << weft_last_error();
+  EXPECT_EQ(weft_append_check(nullptr, nullptr), WEFT_STATUS_INVALID_ARGUMENT);
+  EXPECT_EQ(weft_rope_check(nullptr, nullptr), WEFT_STATUS_INVALID_ARGUMENT);
+  weft_rope_config config;
+  ASSERT_EQ(weft_rope_config_init(&config, sizeof(config)), WEFT_STATUS_OK);
+  weft_rope_form form;
+  ASSERT_EQ(weft_rope_form_init(&form, sizeof(form)), WEFT_STATUS_OK);
+  form.mode = WEFT_ROPE_NEOX;
+  config.rope = &form;
+  config.num_qo_heads = 1;
+  config.head_dim = 8;
+  ASSERT_EQ(weft_rope_create(&config, nullptr, nullptr, &rope), WEFT_STATUS_OK);
+  EXPECT_EQ(weft_rope_check(rope, nullptr), WEFT_STATUS_OK);
+  EXPECT_EQ(weft_rope_destroy(rope), WEFT_STATUS_OK);
+}
+
 TEST(CudaBackendC, APlanOnTheHostHasNoStatus) {
   SmallAttention s;
   ASSERT_EQ(s.step(), WEFT_STATUS_OK);

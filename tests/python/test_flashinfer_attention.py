@@ -88,6 +88,30 @@ def test_decode_plans_from_arrays_of_the_device(rng, device):
     b.check(decode(b).run(b.q, b.kv))
 
 
+@pytest.mark.skipif("cuda" not in devices(), reason="no GPU")
+def test_plan_waits_for_no_device(rng):
+    b = Batch(rng, "cuda", qo_lens=[2, 3, 1, 4])
+    mask = torch.ones(10 + 99 + 1 + 64, dtype=torch.bool, device="cuda")
+    lens = torch.tensor(b.pages.kv_lens, dtype=torch.int32, device="cuda")
+    for name in ("qo_indptr", "indptr", "indices", "last"):
+        setattr(b, name, getattr(b, name).cuda())
+    both = flashinfer.BatchAttention("NHD", "cuda")
+
+    def plans():
+        decode(b), prefill(b, causal=True), prefill(b, custom_mask=mask)
+        prefill(b, pos_encoding_mode="ALIBI")
+        both.plan(b.qo_indptr, b.indptr, b.indices, lens, HEADS, KV_HEADS, DIM, DIM, 4,
+                  q_data_type=b.dtype, kv_data_type=b.dtype)
+
+    plans()  # kernels are made
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        plans()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
 @on_devices
 @pytest.mark.parametrize("options", [
     {"window_left": 3}, {"logits_soft_cap": 5.0}, {"sm_scale": 0.3}], ids=lambda o: next(iter(o)))

@@ -41,7 +41,7 @@ def test_torch(rng, device):
     o, lse = c.attn.run(c.plan, c.q, (c.k, c.v))
     assert o.dtype == c.q.dtype and o.device == c.q.device and lse.dtype == torch.float32
     c.check(o, lse)
-    out = torch.empty(5, 8, 64, dtype=c.q.dtype, device=device)[:, 2:6]  # a view is written in place
+    out = torch.empty(5, 8, 64, dtype=c.q.dtype, device=device)[:, 2:6]  # a view
     assert c.attn.run(c.plan, c.q, (c.k, c.v), out=out, return_lse=False)[0] is out
     c.check(out)
     parameter = torch.nn.Parameter(c.q)

@@ -80,9 +80,9 @@ def alibi_slopes(num_heads: int, device: torch.device) -> torch.Tensor:
     """Slopes of the ALiBi paper: a geometric sequence over the nearest power of two of heads, and
     every other term of the next one for the rest."""
     n = 1 << (num_heads.bit_length() - 1)
-    slopes = [2 ** (-8 * (h + 1) / n) for h in range(n)]
-    slopes += [2 ** (-4 * (2 * h + 1) / n) for h in range(num_heads - n)]
-    return torch.tensor(slopes, dtype=torch.float32, device=device)
+    first = torch.arange(n, dtype=torch.float64, device=device)
+    rest = torch.arange(num_heads - n, dtype=torch.float64, device=device)
+    return torch.exp2(torch.cat([-8 * (first + 1), -4 * (2 * rest + 1)]) / n).to(torch.float32)
 
 
 @lru_cache(maxsize=256)

@@ -12,7 +12,8 @@ from typing import Any
 MODULES = ("decode", "prefill", "attention", "mla", "cascade", "pod", "sparse", "page", "rope",
            "quantization", "concat_ops", "utils", "testing", "norm", "activation", "sampling",
            "topk", "gemm", "xqa", "logits_processor", "jit")
-INTERNAL = {"single", "pages_of_tables", "joined_cache", "pack_segments"}  # between our modules
+# Shared between our modules alone.
+INTERNAL = {"single", "pages_of_tables", "joined_cache", "pack_segments", "bit_values"}
 
 HEAD = """# FlashInfer's API on weft
 

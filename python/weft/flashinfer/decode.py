@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 import weft
-from weft.flashinfer._common import fixed_indptr, missing, not_there, refuse
+from weft.flashinfer._common import FP8, fixed_indptr, missing, not_there, refuse, torch_dtype
 from weft.flashinfer._prefill_plan import PrefillPlan
 from weft.flashinfer.page import get_seq_lens
 
@@ -96,8 +96,10 @@ class BatchDecodeWithPagedKVCacheWrapper:
         if window_right not in (0, None):
             raise missing(f"window_right = {window_right}")
         if data_type is not None:
-            q_data_type = data_type if q_data_type in (None, "float16") else q_data_type
             kv_data_type = data_type if kv_data_type is None else kv_data_type
+            if q_data_type is None or (isinstance(q_data_type, str) and q_data_type == "float16"
+                                       and torch_dtype(data_type) not in FP8):
+                q_data_type = data_type  # the default, where the old word says another
         self._hold(indptr, indices, last_page_len, non_blocking)
         batch_size, planned = last_page_len.shape[0], self._planned
         step = int(q_len_per_req or 1)

@@ -7,18 +7,17 @@ import torch
 
 from weft.flashinfer._common import not_there
 
-_BIG = (128, 64, 32, 16, 8, 4, 2, 1)
-
-
-def _order(bitorder: str) -> tuple[int, ...]:
+def bit_values(bitorder: str, device: torch.device) -> torch.Tensor:
+    """What each of eight bits is worth: uint8 [8], made on the device."""
     if bitorder not in ("big", "little"):
         raise ValueError(f"bitorder: expected big or little, got {bitorder!r}")
-    return _BIG if bitorder == "big" else _BIG[::-1]
+    values = torch.pow(2, torch.arange(8, device=device)).to(torch.uint8)
+    return values.flip(0) if bitorder == "big" else values
 
 
 def packbits(x: torch.Tensor, bitorder: str = "big") -> torch.Tensor:
     """Bits of a flat boolean tensor, eight a byte: uint8 [ceil(n / 8)]."""
-    order = torch.tensor(_order(bitorder), dtype=torch.uint8, device=x.device)
+    order = bit_values(bitorder, x.device)
     bits = torch.zeros(-(-x.numel() // 8) * 8, dtype=torch.uint8, device=x.device)
     bits[:x.numel()] = (x.reshape(-1) != 0).to(torch.uint8)
     return (bits.view(-1, 8) * order).sum(dim=1, dtype=torch.uint8)
@@ -27,7 +26,7 @@ def packbits(x: torch.Tensor, bitorder: str = "big") -> torch.Tensor:
 def pack_segments(x: torch.Tensor, indptr: torch.Tensor, bitorder: str,
                   size: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Each segment's bits from a byte of its own on, in a buffer of `size` bytes."""
-    order = torch.tensor(_order(bitorder), dtype=torch.uint8, device=x.device)
+    order = bit_values(bitorder, x.device)
     indptr = indptr.to(torch.int64)
     starts = torch.zeros_like(indptr)
     torch.cumsum((indptr[1:] - indptr[:-1] + 7) // 8, 0, out=starts[1:])

@@ -12,9 +12,18 @@ from weft.flashinfer._prefill_plan import PrefillPlan
 
 def convert_bsr_mask_layout(mask: torch.Tensor, indptr: torch.Tensor) -> torch.Tensor:
     """Bits [blocks, R, C], block after block, as [R, blocks of the row * C] row after row."""
-    rows = [mask[a:b].transpose(0, 1).reshape(-1) for a, b in zip(indptr[:-1].tolist(),
-                                                                  indptr[1:].tolist())]
-    return torch.cat(rows) if rows else mask.reshape(-1)
+    blocks, r, c = mask.shape
+    at = torch.arange(blocks, device=mask.device)
+    ends = indptr[1:].to(mask.device, torch.int64).contiguous()
+    row = torch.searchsorted(ends, at, right=True)
+    start = indptr.to(mask.device, torch.int64)[row]
+    width = (ends[row] - start) * c
+    place = ((start * r * c + (at - start) * c)[:, None, None]
+             + width[:, None, None] * torch.arange(r, device=mask.device)[:, None]
+             + torch.arange(c, device=mask.device))
+    out = torch.empty(mask.numel(), dtype=mask.dtype, device=mask.device)
+    out[place.reshape(-1)] = mask.reshape(-1)
+    return out
 
 
 class BlockSparseAttentionWrapper:

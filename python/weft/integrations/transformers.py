@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Hugging Face transformers on weft: attn_implementation="weft" (dense caches, transformers_dense.py)
-# and "paged|weft" (continuous batching, transformers_paged.py). Here: the registration and the
-# run-time values that both read off a layer.
+# Hugging Face transformers on weft: attn_implementation="weft" (dense caches,
+# transformers_dense.py) and "paged|weft" (continuous batching, transformers_paged.py). Here: the
+# registration and the run-time values that both read off a layer.
 """``register()`` makes ``attn_implementation="weft"`` work in transformers (5 or later).
 
 >>> import weft.integrations.transformers as bridge  # doctest: +SKIP

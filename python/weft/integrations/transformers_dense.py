@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Attention of transformers over its dense caches. A mask is made once a forward and layer type; ours
-# carries the lengths, and the plan that all layers of that type then run. Keys stay where the cache
-# has them: each is a page of one token in a view of the cache, so neither growth nor padding copies.
+# Attention of transformers over its dense caches. A mask is made once a forward and layer type;
+# ours carries the lengths, and the plan that all layers of that type then run. Keys stay where the
+# cache has them: each is a page of one token in a view of it, so growth and padding copy nothing.
 from __future__ import annotations
 
 from typing import Any
@@ -141,8 +141,7 @@ def _plan(step: Step, query: torch.Tensor, k: torch.Tensor, v: torch.Tensor,
         bits = step.bits.to(holder.device).reshape(step.batch_size, -1)
         width = -(-bits.shape[1] // 8)
         padded = torch.nn.functional.pad(bits, (0, 8 * width - bits.shape[1])).to(torch.uint8)
-        weight = torch.tensor([1, 2, 4, 8, 16, 32, 64, 128], dtype=torch.uint8,
-                              device=holder.device)
+        weight = torch.pow(2, torch.arange(8, device=holder.device)).to(torch.uint8)
         extra["custom_mask"] = (padded.view(-1, 8) * weight).sum(1, dtype=torch.uint8)
         extra["mask_indptr"] = torch.arange(step.batch_size + 1, dtype=torch.int32,
                                             device=holder.device) * width

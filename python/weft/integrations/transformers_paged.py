@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Attention of transformers' continuous batching. Full-attention layers read the cache where it lies,
-# as pages of one token; sliding-window layers, whose new keys may overwrite old ones that are still
-# needed, go through the cache's own gather. One plan a forward and layer group.
+# Attention of transformers' continuous batching. Full-attention layers read the cache where it
+# lies, as pages of one token; sliding-window layers, whose new keys may overwrite old ones that
+# are still needed, go through the cache's own gather. One plan a forward and layer group.
 from __future__ import annotations
 
 import weakref
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 import weft
-from weft._planned import PlanHolder
+from weft._planned import PlanHolder, limits
 from weft._struct import dtype_name
 from weft.integrations.transformers import refuse, run_values
 
@@ -19,13 +19,22 @@ _plans: "weakref.WeakKeyDictionary[Any, dict[Any, _Group]]" = weakref.WeakKeyDic
 
 
 class _Group:
-    """The plan of one group of layers. Made anew by the first layer that comes in a forward: the
-    layers of a group come in ascending order."""
+    """The plan of one group of layers, made anew by the first of them that comes in a forward: they
+    come in ascending order. Its memory stays where it is, for graphs that have captured it; they
+    plan again in each replay, so all of one size share it."""
 
     def __init__(self, device: torch.device) -> None:
         self.holder = PlanHolder(device)
         self.last_layer = 1 << 30
-        self.graphs: list[Any] = []  # plans that a captured graph runs
+
+
+def _group(cache: Any, key: tuple[Any, ...], qo_indptr: torch.Tensor, q: torch.Tensor) -> _Group:
+    groups = _plans.setdefault(cache, {})
+    key = (*key, *limits(len(qo_indptr) - 1, q.shape[0]))
+    held = groups.get(key)
+    if held is None:
+        held = groups[key] = _Group(q.device)
+    return held
 
 
 def attention(module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor,
@@ -51,26 +60,14 @@ def attention(module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.
         k, v = cache.update(key_states=key, value_states=value, layer_idx=layer,
                             read_index=kwargs["read_index"], write_index=kwargs["write_index"])
     q = query.transpose(1, 2).squeeze(0)
-    held = _plans.setdefault(cache, {}).setdefault(
-        (group, paged, torch.is_tensor(read) and read.data_ptr()), _Group(q.device))
+    held = _group(cache, (group, paged, read.data_ptr()), kwargs["cu_seq_lens_q"], q)
     if layer <= held.last_layer:
-        held = _renew(cache, (group, paged, read.data_ptr()), held, q)
         _plan(held.holder, kwargs, layer_type, read if paged else None, q, k, v)
     held.last_layer = layer
-    values = run_values(module, scaling, None if window == 1 else window, softcap, s_aux, q.shape[2])
+    values = run_values(module, scaling, None if window == 1 else window, softcap, s_aux,
+                        q.shape[2])
     o, _ = held.holder.attention.run(held.holder.current, q, (k, v), return_lse=False, **values)
     return o.unsqueeze(0), None
-
-
-def _renew(cache: Any, key: Any, held: _Group, q: torch.Tensor) -> _Group:
-    """The group to plan into. What a graph captured keeps its plan to itself: its replays write
-    there, whatever is planned meanwhile."""
-    if q.device.type == "cuda" and torch.cuda.is_current_stream_capturing():
-        fresh = _Group(q.device)
-        fresh.graphs = [*held.graphs, held]
-        _plans[cache][key] = fresh
-        return fresh
-    return held
 
 
 def _write(cache: Any, in_group: int, write_index: torch.Tensor, key: torch.Tensor,
