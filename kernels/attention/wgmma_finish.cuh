@@ -28,7 +28,6 @@ struct WgmmaRowPlace {
 __device__ __forceinline__ float finish_row(const AttentionParams& p, const WgmmaRowPlace& at,
                                             int32_t kv_head, float m, float d, bool writes) {
   float factor = 0.0f;
-  float lse = -__int_as_float(0x7f800000);
   if (d != 0.0f) {
     factor = 1.0f;
     if (p.sink != nullptr) {
@@ -38,13 +37,13 @@ __device__ __forceinline__ float finish_row(const AttentionParams& p, const Wgmm
       d = d * factor + exp2_approx(sink - top);
       m = top;
     }
-    constexpr float kLn2 = 0.693147180559945309417f;
-    lse = (m + log2f(d)) * kLn2 * p.lse_scale;
     factor *= p.v_scale / d;
     if (p.v_scales != nullptr) factor *= p.v_scales[kv_head];
   }
   if (writes && p.lse != nullptr) {
-    p.lse[at.token * p.lse_stride_token + at.head * p.lse_stride_head] = lse;
+    constexpr float kLn2 = 0.693147180559945309417f;
+    p.lse[at.token * p.lse_stride_token + at.head * p.lse_stride_head] =
+        d != 0.0f ? (m + log2f(d)) * kLn2 * p.lse_scale : -__int_as_float(0x7f800000);
   }
   return factor;
 }
@@ -56,20 +55,6 @@ __device__ __forceinline__ void store_value(void* o, int64_t at, float x) {
   } else {
     static_cast<uint16_t*>(o)[at] = narrow<kType>(x);
   }
-}
-
-__device__ __forceinline__ float warp_max(float x) {
-  x = quad_max(x);
-#pragma unroll
-  for (int bit = 4; bit < 32; bit *= 2) x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, bit));
-  return x;
-}
-
-__device__ __forceinline__ float warp_sum(float x) {
-  x = quad_sum(x);
-#pragma unroll
-  for (int bit = 4; bit < 32; bit *= 2) x += __shfl_xor_sync(0xffffffffu, x, bit);
-  return x;
 }
 
 /// words[j] of lane l of a quad becomes words[l] of lane j.
@@ -95,18 +80,18 @@ struct WgmmaFinish {
   const int32_t warpgroup;
   volatile int32_t* const word;  // of the warpgroup, in shared memory
 
-  /// A tile's state to where it belongs. rows.d: this lane's part.
+  /// A tile's state to where it belongs; o is used up. rows.d: this lane's part.
   template <int n>
-  __device__ __forceinline__ void write(const WgmmaTile& t, WgmmaRows rows,
-                                        const float (&o)[n]) const {
+  __device__ __forceinline__ void write(const WgmmaTile& t, WgmmaRows rows, float (&o)[n]) const {
     rows.d[0] = quad_sum(rows.d[0]);
     rows.d[1] = quad_sum(rows.d[1]);
-    if (t.merge < 0) {
-      write_whole(t, rows, o);
-    } else {
+    if (t.merge >= 0) {
+      const MergeItem merge = params.args.merges[t.merge];
       write_piece(t, rows, o);
-      arrive_and_merge(t);
+      if (!arrives_last(t, merge)) return;
+      merge_states(t, merge, rows, o);
     }
+    write_whole(t, rows, o);
   }
 
   /// Values of a row in chunks of 16 bytes: four lanes that share the row turn their words round.
@@ -120,9 +105,7 @@ struct WgmmaFinish {
       uint32_t words[4];
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
-        const float x = factor == 0.0f ? 0.0f : o[i + 4 * j] * factor;
-        const float y = factor == 0.0f ? 0.0f : o[i + 4 * j + 1] * factor;
-        words[j] = pack2<spec.dtype_o>(x, y);
+        words[j] = pack2<spec.dtype_o>(o[i + 4 * j] * factor, o[i + 4 * j + 1] * factor);
       }
       transpose_quad(words);
       if (exists)
@@ -137,14 +120,14 @@ struct WgmmaFinish {
     for (int i = half * 2; i < n; i += i % 2 == 0 ? 1 : 3) {
       const int32_t column = Fragment::column_of(i) + Fragment::column();
       if (2 * n > spec.head_dim_vo && column >= spec.head_dim_vo) continue;
-      store_value<spec.dtype_o>(params.args.o, at + column, factor == 0.0f ? 0.0f : o[i] * factor);
+      store_value<spec.dtype_o>(params.args.o, at + column, o[i] * factor);
     }
   }
 
-  /// Normalised; a factor of 0 writes zeros.
+  /// Normalised; rows that saw nothing become zeros, whatever 0 * V left of them.
   template <int n>
   __device__ __forceinline__ void write_whole(const WgmmaTile& t, const WgmmaRows& rows,
-                                              const float (&o)[n]) const {
+                                              float (&o)[n]) const {
     const AttentionParams& args = params.args;
     constexpr bool kChunks = spec.dtype_o != DType::f32 && spec.head_dim_vo % 32 == 0;
     const bool aligned = (reinterpret_cast<uint64_t>(args.o) & 15) == 0 &&
@@ -161,6 +144,10 @@ struct WgmmaFinish {
             finish_row(args, place, t.kv_head, rows.m[half], rows.d[half], threadIdx.x % 4 == 0);
         at = place.token * args.o_stride_token + place.head * args.o_stride_head;
       }
+      if (factor == 0.0f) {
+#pragma unroll
+        for (int i = 2 * half; i < n; i += i % 2 == 0 ? 1 : 3) o[i] = 0.0f;
+      }
       if constexpr (kChunks) {
         if (aligned) {
           store_chunks(at, exists, half, factor, o);
@@ -175,6 +162,15 @@ struct WgmmaFinish {
     return int64_t{t.lane} * params.args.partial_rows + row;
   }
 
+  /// Where this thread's 16 bytes of columns 0 .. 15 of a partial row lie; those of the next 16 are
+  /// 16 floats on. A lane's two pairs of 16 columns stand together: whole sectors for a quad, and
+  /// the merge reads them as they lie.
+  __device__ __forceinline__ float4* partial_chunks(const WgmmaTile& t, int64_t row) const {
+    return reinterpret_cast<float4*>(params.args.partial_o +
+                                     partial_index(t, row) * spec.head_dim_vo) +
+           threadIdx.x % 4;
+  }
+
   template <int n>
   __device__ __forceinline__ void write_piece(const WgmmaTile& t, const WgmmaRows& rows,
                                               const float (&o)[n]) const {
@@ -183,93 +179,64 @@ struct WgmmaFinish {
     for (int half = 0; half < 2; ++half) {
       const int32_t row = warpgroup * 64 + Fragment::row(half);
       if (row >= t.rows) continue;
-      const int64_t at = partial_index(t, int64_t{t.partial_row} + row);
+      const int64_t at = int64_t{t.partial_row} + row;
       if (threadIdx.x % 4 == 0) {
-        args.partial_m[at] = rows.m[half];
-        args.partial_d[at] = rows.d[half];
+        args.partial_m[partial_index(t, at)] = rows.m[half];
+        args.partial_d[partial_index(t, at)] = rows.d[half];
       }
       if (rows.d[half] == 0.0f) continue;
-      float* const to = args.partial_o + at * spec.head_dim_vo + Fragment::column();
+      float4* const to = partial_chunks(t, at);
 #pragma unroll
-      for (int i = 2 * half; i < n; i += 4) {
-        if (2 * n > spec.head_dim_vo &&
-            Fragment::column_of(i) + Fragment::column() >= spec.head_dim_vo)
-          continue;
-        *reinterpret_cast<float2*>(to + Fragment::column_of(i)) = make_float2(o[i], o[i + 1]);
+      for (int i = 2 * half; i < spec.head_dim_vo / 2; i += 8) {
+        to[i / 8 * 4] = make_float4(o[i], o[i + 1], o[i + 4], o[i + 5]);
       }
     }
   }
 
-  /// Folds the states of kRows rows from `first` on and writes them; by one warp, each lane every
-  /// 32nd column. The rows go side by side, so that their loads wait for each other's company only.
-  template <int kRows>
-  __device__ __forceinline__ void merge_rows(const WgmmaTile& t, const MergeItem& merge,
-                                             int32_t lane, int32_t first, int32_t end) const {
-    constexpr int kEach = (spec.head_dim_vo + 31) / 32;
+  /// Folds the states of a tile's rows, each thread those of its own values.
+  template <int n>
+  __device__ __forceinline__ void merge_states(const WgmmaTile& t, const MergeItem& merge,
+                                               WgmmaRows& rows, float (&o)[n]) const {
     const AttentionParams& args = params.args;
-    const auto index = [&](int32_t state, int r) {
-      return partial_index(
-          t, merge.partial_row + int64_t{state} * merge.rows + min_of(first + r, end - 1));
-    };
-    float m[kRows], d[kRows] = {}, o[kRows][kEach] = {};
+    rows = {};
 #pragma unroll
-    for (float& x : m) x = kWgmmaNothing;
+    for (float& x : o) x = 0.0f;
 #pragma unroll 1
-    for (int32_t begin = 0; begin < merge.num_states; begin += 32) {
-      const int32_t count = min_of(32, merge.num_states - begin);
-      float weight[kRows], state_d[kRows];
+    for (int32_t state = 0; state < merge.num_states; ++state) {
 #pragma unroll
-      for (int r = 0; r < kRows; ++r) {  // lane i: of state begin + i. Others wrote it: past the L1
-        const int64_t at = index(begin + min_of(lane, count - 1), r);
-        state_d[r] = lane < count ? __ldcg(args.partial_d + at) : 0.0f;
-        weight[r] = __ldcg(args.partial_m + at);
-      }
+      for (int half = 0; half < 2; ++half) {
+        const int32_t row = warpgroup * 64 + Fragment::row(half);
+        const int64_t at =
+            merge.partial_row + int64_t{state} * merge.rows + min_of(row, merge.rows - 1);
+        // Others wrote it: past the L1. What a state of nothing left of o is not looked at.
+        const float d = __ldcg(args.partial_d + partial_index(t, at));
+        const float m = __ldcg(args.partial_m + partial_index(t, at));
+        const float4* const from = partial_chunks(t, at);
+        float4 x[spec.head_dim_vo / 16];
 #pragma unroll
-      for (int r = 0; r < kRows; ++r) {
-        const float mine = state_d[r] != 0.0f ? weight[r] : kWgmmaNothing;
-        const float top = fmaxf(m[r], warp_max(mine));
-        const float keep = exp2_approx(m[r] - top);
-        weight[r] = state_d[r] != 0.0f ? exp2_approx(mine - top) : 0.0f;
-        d[r] = d[r] * keep + warp_sum(state_d[r] * weight[r]);
-        m[r] = top;
+        for (int j = 0; j < spec.head_dim_vo / 16; ++j) x[j] = __ldcg(from + 4 * j);
+        if (d == 0.0f) continue;
+        const float top = fmaxf(rows.m[half], m);
+        const float a = exp2_approx(rows.m[half] - top), b = exp2_approx(m - top);
+        rows.d[half] = rows.d[half] * a + d * b;
+        rows.m[half] = top;
 #pragma unroll
-        for (float& x : o[r]) x *= keep;
-      }
-#pragma unroll 2
-      for (int32_t i = 0; i < count; ++i) {
-#pragma unroll
-        for (int r = 0; r < kRows; ++r) {
-          const float w = __shfl_sync(0xffffffffu, weight[r], i);
-          const float* const from = args.partial_o + index(begin + i, r) * spec.head_dim_vo + lane;
-#pragma unroll
-          for (int j = 0; j < kEach; ++j) {
-            const bool exists = spec.head_dim_vo % 32 == 0 || lane + 32 * j < spec.head_dim_vo;
-            // A state of nothing has no sums.
-            if (exists && w != 0.0f) o[r][j] += __ldcg(from + 32 * j) * w;
-          }
+        for (int j = 0; j < spec.head_dim_vo / 16; ++j) {
+          float* const to = o + 8 * j + 2 * half;
+          to[0] = to[0] * a + x[j].x * b;
+          to[1] = to[1] * a + x[j].y * b;
+          to[4] = to[4] * a + x[j].z * b;
+          to[5] = to[5] * a + x[j].w * b;
         }
       }
     }
-#pragma unroll
-    for (int r = 0; r < kRows; ++r) {
-      if (first + r >= end) continue;
-      const WgmmaRowPlace place = WgmmaRowPlace::of(params, t, first + r);
-      const float factor = finish_row(args, place, t.kv_head, m[r], d[r], lane == 0);
-      const int64_t at = place.token * args.o_stride_token + place.head * args.o_stride_head + lane;
-#pragma unroll
-      for (int j = 0; j < kEach; ++j) {
-        if (spec.head_dim_vo % 32 != 0 && lane + 32 * j >= spec.head_dim_vo) continue;
-        store_value<spec.dtype_o>(args.o, at + 32 * j, factor == 0.0f ? 0.0f : o[r][j] * factor);
-      }
-    }
   }
 
-  /// After write_piece: of all warpgroups that hold these rows of the tile, the last to arrive
-  /// merges them and leaves its part of the counter, 10 bits, at 0 for the next run.
-  __device__ __forceinline__ void arrive_and_merge(const WgmmaTile& t) const {
-    constexpr int kRows = spec.num_consumers == 3 ? 2 : spec.head_dim_vo > 128 ? 4 : 8;
+  /// After write_piece: whether this is the last warpgroup to arrive of all that hold these rows of
+  /// the tile. It finds its part of the counter, 10 bits, full, and leaves it at 0 for the next
+  /// run.
+  __device__ __forceinline__ bool arrives_last(const WgmmaTile& t, const MergeItem& merge) const {
     const AttentionParams& args = params.args;
-    const MergeItem merge = args.merges[t.merge];
     named_barrier_sync(WgmmaBarriers::own + warpgroup, 128);
     if (threadIdx.x % 128 == 0) {
       int32_t* const arrivals = args.merge_arrivals + int64_t{t.merge} * params.head_lanes + t.lane;
@@ -280,16 +247,9 @@ struct WgmmaFinish {
       *word = last;
     }
     named_barrier_sync(WgmmaBarriers::own + warpgroup, 128);
-    if (*word == 0) return;
-    const int32_t thread = static_cast<int32_t>(threadIdx.x % 128);
     // The same in all lanes of a warp: where the compiler does not see it, it keeps the descriptors
     // of the main loop out of the uniform registers.
-    const int32_t warp = __shfl_sync(0xffffffffu, thread / 32, 0);
-    const int32_t end = min_of(merge.rows, warpgroup * 64 + 64);
-#pragma unroll 1
-    for (int32_t row = warpgroup * 64 + warp * kRows; row < end; row += 4 * kRows) {
-      merge_rows<kRows>(t, merge, thread % 32, row, end);
-    }
+    return __shfl_sync(0xffffffffu, *word, 0) != 0;
   }
 };
 

@@ -6,7 +6,6 @@
 
 #include "kernels/attention/wgmma_produce.cuh"
 #include "kernels/ptx/cp_async.cuh"
-#include "kernels/ptx/named_barrier.cuh"
 
 namespace weft {
 
@@ -20,7 +19,6 @@ template <AttentionWgmmaSpec spec>
 struct WgmmaGather {
   static constexpr AttentionWgmmaSmem kSmem = AttentionWgmmaSmem::of(spec);
   static constexpr uint32_t kAll = 0xffffffffu;
-  static constexpr uint32_t kBarrier = 9;  // behind those of the consumers
   // A warp copies 4 rows at a time, 8 chunks of 16 bytes of each; the warpgroup 16.
   static constexpr int32_t kSteps = spec.kv_tile / 16;
 
@@ -77,9 +75,11 @@ struct WgmmaGather {
     at.advance(ring);
   }
 
-  /// As the producer of boxes.
-  __device__ __forceinline__ void run_tile(const WgmmaTile& t) {
+  /// As the producer of boxes, but each tile's last V before the next tile's first K.
+  __device__ __forceinline__ int32_t run_tile(const WgmmaTile& t) {
+    constexpr bool kAhead = WgmmaProducer<spec>::kQueriesAhead;
     int32_t key = t.key_begin + (t.num_blocks - 1) * spec.kv_tile;
+    int32_t following = 0;
     WgmmaGatherRow before{}, next{};
     if (t.num_blocks > 0) next = find_row(t, key);
 #pragma unroll 1
@@ -88,33 +88,30 @@ struct WgmmaGather {
       key -= spec.kv_tile;
       if (i + 1 < t.num_blocks) next = find_row(t, key);  // a load that nobody waits for here
       if (i < t.num_blocks) load_block<false>(t, row);
-      if (i == 0) producer.announce(t);
+      if (!kAhead && i == 0) producer.announce(t);
       if (i > 0) load_block<true>(t, before);
       before = row;
+      if (kAhead && i == min_of(1, t.num_blocks)) {
+        following = producer.announce_next();
+      }
     }
+    return following;
   }
 
   __device__ __forceinline__ void run() {
-    const AttentionWgmmaParams& p = producer.params;
-    const int32_t worker = static_cast<int32_t>(blockIdx.x);
-    const int32_t group = worker / p.head_lanes;
-    const int32_t lane = worker % p.head_lanes;
-#pragma unroll 1
-    for (int32_t head = 0; head < p.heads_per_lane; ++head) {
-#pragma unroll 1
-      for (int32_t i = p.args.work_indptr[group]; i < p.args.work_indptr[group + 1]; ++i) {
-        const WorkItem& item = p.args.items[i];
-        if (head < item.head_begin || head >= item.head_end) continue;
-        WgmmaTile& tile = producer.tiles[producer.num_tiles];
-        if (thread == 0) make_tile<spec>(p, item, lane, head, tile);
-        named_barrier_sync(kBarrier, 128);
-        run_tile(tile);
+    const WgmmaTile* const tiles = producer.tiles;
+    producer.begin();
+    if constexpr (WgmmaProducer<spec>::kQueriesAhead) {
+      int32_t slot = producer.announce_next();
+      while (tiles[slot].num_blocks >= 0) slot = run_tile(tiles[slot]);
+    } else {
+      for (;;) {
+        const WgmmaTile& t = tiles[producer.decode()];
+        if (t.num_blocks < 0) producer.announce(t);
+        if (t.num_blocks < 0) break;
+        run_tile(t);
       }
     }
-    WgmmaTile& end = producer.tiles[producer.num_tiles];
-    if (thread == 0) end.num_blocks = -1;
-    named_barrier_sync(kBarrier, 128);
-    producer.announce(end);
   }
 };
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "kernels/attention/wgmma_tile.cuh"
+#include "kernels/ptx/named_barrier.cuh"
 #include "kernels/ptx/tma.cuh"
 #include "kernels/tile/ring.cuh"
 
@@ -34,7 +35,10 @@ struct WgmmaProducer {
   WgmmaTile* const tiles;  // in shared memory
   const int32_t thread;    // of the warp
   WgmmaRings rings;
-  int32_t num_tiles = 0;  // modulo the slots of `tiles`
+  static constexpr bool kQueriesAhead = spec.num_q_stages > 1;
+  int32_t next_slot = 0;  // of `tiles`
+  int32_t next_head = 0;
+  int32_t next_item = 0;
 
   // A decoded tile lives in shared memory on this side too: the producer has few registers.
 
@@ -42,26 +46,26 @@ struct WgmmaProducer {
   /// of a slice, or banded of all slices. Lanes l, l + kBoxes, ... have the same keys.
   struct Box {
     int32_t token;  // of its page; ragged: of the tensor
-    int32_t page;
-    bool exists;  // boxes past the request's end are left out
+    int32_t page;   // -1: none, boxes past the request's end are left out
   };
   static constexpr int32_t kBoxes = spec.kv_tile / 16;
+  Box next_k{};
+  Box next_v{};              // of the block whose K went before
+  int32_t next_v_head = -1;  // -1: none
 
   /// The look-up is a load that nobody waits for here: it is asked for a block ahead.
   __device__ __forceinline__ Box find_box(const WgmmaTile& t, int32_t key) const {
     const int32_t in_block = thread % kBoxes * params.box_keys;
     const int32_t at = key + in_block;
-    Box box{t.first_kv + at, 0, in_block < spec.kv_tile && at < t.kv_len};
-    if (params.args.lengths.page_size == 0 || !box.exists) return box;
+    if (in_block >= spec.kv_tile || at >= t.kv_len) return {0, -1};
+    if (params.args.lengths.page_size == 0) return {t.first_kv + at, 0};
     const int32_t index = params.page.quotient(at);
-    box.token = params.page.remainder(at, index);
-    box.page = params.args.kv_indices[t.first_kv + index];
-    return box;
+    return {params.page.remainder(at, index), params.args.kv_indices[t.first_kv + index]};
   }
 
   /// One block of K or V into the next slot of its ring.
   template <bool kIsV>
-  __device__ __forceinline__ void load_block(const WgmmaTile& t, const Box& box) {
+  __device__ __forceinline__ void load_block(int32_t kv_head, const Box& box) {
     constexpr SwizzledTile kTile = kIsV ? kSmem.v_tile(spec) : kSmem.k_tile(spec);
     constexpr int32_t kSlices = spec.banded ? 1 : kTile.num_slices();  // that are boxes
     static_assert(kBoxes * kSlices <= 32);
@@ -69,7 +73,7 @@ struct WgmmaProducer {
     RingPosition& at = kIsV ? rings.at_v : rings.at_k;
     const TensorMap& map = kIsV ? params.v_map : params.k_map;
     const int32_t slice = thread / kBoxes;
-    const bool issues = box.exists && slice < kSlices;
+    const bool issues = box.page >= 0 && slice < kSlices;
     const int32_t boxes = __popc(__ballot_sync(0xffffffffu, issues));
     wait_empty(ring, at);
     const uint32_t full = ring.full(at.slot);
@@ -84,10 +88,10 @@ struct WgmmaProducer {
       if constexpr (spec.banded) {
         const WgmmaPlace& place = kIsV ? params.v_place : params.k_place;
         tma_load(to, map, full, 0, 0, 0, box.token / 8,
-                 box.page * place.page + t.kv_head * place.head);
+                 box.page * place.page + kv_head * place.head);
       } else {
         tma_load(to + slice * kTile.slice_stride(), map, full, slice * kTile.slice_columns(),
-                 box.token, t.kv_head, box.page);
+                 box.token, kv_head, box.page);
       }
     }
     at.advance(ring);
@@ -113,24 +117,83 @@ struct WgmmaProducer {
       }
     }
     rings.at_q.advance(rings.q);
-    if (++num_tiles == AttentionWgmmaSmem::num_tiles(spec)) num_tiles = 0;
   }
 
-  /// Right to left; K runs one block ahead of V, as the consumers ask for them.
-  __device__ __forceinline__ void run_tile(const WgmmaTile& t) {
-    int32_t key = t.key_begin + (t.num_blocks - 1) * spec.kv_tile;
-    Box before{}, next{};
-    if (t.num_blocks > 0) next = find_box(t, key);
-#pragma unroll 1
-    for (int32_t i = 0; i <= t.num_blocks; ++i) {
-      const Box box = next;
-      key -= spec.kv_tile;
-      if (i + 1 < t.num_blocks) next = find_box(t, key);
-      if (i < t.num_blocks) load_block<false>(t, box);
-      if (i == 0) announce(t);
-      if (i > 0) load_block<true>(t, before);
-      before = box;
+  /// The next tile of the CTA's list into the slot that is returned. Head by head, not item by
+  /// item: all CTAs are then at about the same KV head, whose keys and values stay in the L2
+  /// (docs/kernels/prefill.md).
+  __device__ __forceinline__ int32_t decode() {
+    const int32_t slot = next_slot;
+    WgmmaTile& tile = tiles[slot];
+    if (++next_slot == AttentionWgmmaSmem::num_tiles(spec)) next_slot = 0;
+    const int32_t group = static_cast<int32_t>(blockIdx.x) / params.head_lanes;
+    const int32_t lane = static_cast<int32_t>(blockIdx.x) % params.head_lanes;
+    const int32_t end = params.args.work_indptr[group + 1];
+    for (;;) {
+      if (next_item >= end) {
+        next_item = params.args.work_indptr[group];
+        if (next_item == end) next_head = params.heads_per_lane;
+        ++next_head;
+      }
+      if (next_head >= params.heads_per_lane) {
+        if (thread == 0) tile.num_blocks = -1;
+        break;
+      }
+      const WorkItem& item = params.args.items[next_item++];
+      if (next_head < item.head_begin || next_head >= item.head_end) continue;
+      if (thread == 0) make_tile<spec>(params, item, lane, next_head, tile);
+      break;
     }
+    if constexpr (spec.gather) {
+      named_barrier_sync(WgmmaBarriers::producers, 128);
+    } else {
+      __syncwarp();
+    }
+    return slot;
+  }
+
+  /// The box of a tile's first block, which is the rightmost.
+  __device__ __forceinline__ Box first_box(const WgmmaTile& t) const {
+    return find_box(t, t.key_begin + (t.num_blocks - 1) * spec.kv_tile);
+  }
+
+  /// A tile's blocks from right to left; K runs one block ahead of V, as the consumers ask for
+  /// them. With kQueriesAhead the tile that follows is announced behind the second block, where its
+  /// queries have a slot of their own, its first K comes before this tile's last V, and its slot is
+  /// returned.
+  __device__ __forceinline__ int32_t run_tile(const WgmmaTile& t) {
+    int32_t following = 0;
+    int32_t key = t.key_begin + (t.num_blocks - 1) * spec.kv_tile;
+#pragma unroll 1
+    for (int32_t i = 0; i < t.num_blocks; ++i) {
+      const Box box = next_k;
+      key -= spec.kv_tile;
+      if (i + 1 < t.num_blocks) next_k = find_box(t, key);
+      load_block<false>(t.kv_head, box);
+      if (next_v_head >= 0) load_block<true>(next_v_head, next_v);
+      if (!kQueriesAhead && i == 0) announce(t);
+      next_v = box;
+      next_v_head = t.kv_head;
+      if (kQueriesAhead && i == min_of(1, t.num_blocks - 1)) following = announce_next();
+    }
+    if (kQueriesAhead && t.num_blocks == 0) following = announce_next();
+    // Before an empty tile and the end, the consumers finish this one.
+    if (!kQueriesAhead || tiles[following].num_blocks <= 0) {
+      if (next_v_head >= 0) load_block<true>(next_v_head, next_v);
+      next_v_head = -1;
+    }
+    if (kQueriesAhead && tiles[following].num_blocks > 0) next_k = first_box(tiles[following]);
+    return following;
+  }
+
+  __device__ __forceinline__ int32_t announce_next() {
+    const int32_t slot = decode();
+    announce(tiles[slot]);
+    return slot;
+  }
+
+  __device__ __forceinline__ void begin() {
+    next_item = params.args.work_indptr[static_cast<int32_t>(blockIdx.x) / params.head_lanes];
   }
 
   __device__ __forceinline__ void run() {
@@ -139,28 +202,20 @@ struct WgmmaProducer {
       tma_prefetch_map(params.k_map);
       tma_prefetch_map(params.v_map);
     }
-    const int32_t worker = static_cast<int32_t>(blockIdx.x);
-    const int32_t group = worker / params.head_lanes;
-    const int32_t lane = worker % params.head_lanes;
-    const int32_t begin = params.args.work_indptr[group];
-    const int32_t end = params.args.work_indptr[group + 1];
-    // Head by head, not item by item: all CTAs are then at about the same KV head, whose keys and
-    // values stay in the L2 (docs/kernels/prefill.md).
-#pragma unroll 1
-    for (int32_t head = 0; head < params.heads_per_lane; ++head) {
-#pragma unroll 1
-      for (int32_t i = begin; i < end; ++i) {
-        const WorkItem& item = params.args.items[i];
-        if (head < item.head_begin || head >= item.head_end) continue;
-        WgmmaTile& tile = tiles[num_tiles];
-        if (thread == 0) make_tile<spec>(params, item, lane, head, tile);
-        __syncwarp();
-        run_tile(tile);
+    begin();
+    if constexpr (kQueriesAhead) {
+      int32_t slot = announce_next();
+      if (tiles[slot].num_blocks > 0) next_k = first_box(tiles[slot]);
+      while (tiles[slot].num_blocks >= 0) slot = run_tile(tiles[slot]);
+    } else {
+      for (;;) {
+        const WgmmaTile& t = tiles[decode()];
+        if (t.num_blocks <= 0) announce(t);
+        if (t.num_blocks < 0) break;
+        if (t.num_blocks > 0) next_k = first_box(t);
+        run_tile(t);
       }
     }
-    if (thread == 0) tiles[num_tiles].num_blocks = -1;
-    __syncwarp();
-    announce(tiles[num_tiles]);
   }
 };
 

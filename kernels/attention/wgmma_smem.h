@@ -31,10 +31,12 @@ struct WgmmaTile {
   float scale;  // raw dot product to natural logit
 };
 
-/// Named barriers of the kernel, by warpgroup: its turn at the tensor cores, and its own.
+/// Named barriers of the kernel: by consumer warpgroup its turn at the tensor cores and its own,
+/// and that of the producers, where they are more than one warp.
 struct WgmmaBarriers {
   static constexpr uint32_t turn = 1;  // + warpgroup
   static constexpr uint32_t own = 4;   // + warpgroup
+  static constexpr uint32_t producers = 7;
 };
 
 /// Byte offsets from a base aligned to 1024. A slot of K or V is a SwizzledTile.

@@ -97,7 +97,11 @@ class TilesOnGpu : public GpuTest {
  protected:
   void probe(const TileProbeSpec& spec);
 
-  KernelStore store_{JitOptions{.cache_dir = ""}};
+  // Outlives the device, which knows a loaded image by its address.
+  static KernelStore& store() {
+    static KernelStore store(JitOptions{.cache_dir = ""});
+    return store;
+  }
   std::mt19937 engine_{7};
 };
 
@@ -120,7 +124,7 @@ void TilesOnGpu::probe(const TileProbeSpec& spec) {
   params.b_map = b.map(device(), b_tile);
   params.d = d.data();
   params.b_image = image.data();
-  const CudaKernel& kernel = device().load(store_.get(spec, device().target().arch));
+  const CudaKernel& kernel = device().load(store().get(spec, device().target().arch));
   launch(device(), kernel, LaunchShape{}, nullptr, params);
   const std::vector<float> got = d.read(d.size(), nullptr);
   const std::vector<uint16_t> bytes = image.read(image.size(), nullptr);

@@ -103,7 +103,9 @@ std::string check_wgmma_case(const cases::AttentionCase& c, uint64_t seed, int n
   cases::AttentionData data = cases::make_attention_data(c, seed);
   data.config = checked_config(data.config);
   const AttentionWgmmaSpec spec = wgmma_spec(data.config);
-  WgmmaRunner runner(*gpu_backend(), data, spec, wgmma_schedule(data.config, spec, num_groups));
+  ScheduleSpec schedule = wgmma_schedule(data.config, spec, num_groups);
+  schedule.min_blocks = 1;  // as many cuts as there can be
+  WgmmaRunner runner(*gpu_backend(), data, spec, schedule);
   std::vector<char> bits;
   for (const unsigned char dirt : {0xc3, 0xff}) {  // a number, NaN
     runner.plan(dirt);

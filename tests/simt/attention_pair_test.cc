@@ -26,7 +26,6 @@ constexpr AttentionWgmmaSpec wgmma_kernel() {
   s.head_dim_qk = s.head_dim_vo = 64;
   s.mask = MaskMode::causal;
   s.num_consumers = s.num_stages = 3;
-  s.num_q_stages = 2;
   return s;
 }
 

@@ -28,7 +28,7 @@ constexpr AttentionWgmmaSpec spec_of(int head_dim, MaskMode mask, int num_consum
   s.mask = mask;
   s.num_consumers = num_consumers;
   s.num_stages = stages;
-  s.num_q_stages = 2;
+  s.num_q_stages = num_consumers == 2 ? 2 : 1;
   s.banded = banded;
   return s;
 }
@@ -102,6 +102,7 @@ std::string run(cases::AttentionData& data, const AttentionWgmmaSpec& kernel, in
   spec.kv_layout = config.kv_layout;
   spec.mask = config.mask;
   spec.schedule = wgmma_schedule(config, kernel, num_groups);
+  spec.schedule.min_blocks = 1;
   Arena arena;
   detail::AttentionImpl impl{config, Target::h200(), spec, attention_layout(config, spec, arena),
                              nullptr};

@@ -130,7 +130,7 @@ AttentionWgmmaSpec wgmma_spec(const AttentionConfig& config) {
   const int widest = std::max(config.head_dim_qk, config.head_dim_vo);
   // Registers: o takes head_dim_vo / 2 of a thread, dots and weights 3/4 of kv_tile.
   if (widest <= 64) {
-    spec.num_consumers = 3, spec.num_stages = 3, spec.num_q_stages = 2;
+    spec.num_consumers = 3, spec.num_stages = 3;
   } else if (widest <= 128) {
     spec.num_q_stages = 2;
   } else {
@@ -156,7 +156,7 @@ ScheduleSpec wgmma_schedule(const AttentionConfig& config, const AttentionWgmmaS
   s.min_blocks = 2;
   // Tiles are never cut: a cut by fixed splits would have to fold whole tiles split by split, too.
   s.split_blocks = config.schedule == ScheduleMode::batch_invariant;
-  s.cost = {5000, 1700, 0};
+  s.cost = {spec.num_q_stages > 1 ? 2250 : spec.num_consumers == 3 ? 3500 : 7000, 1700, 0};
   return s;
 }
 
