@@ -50,8 +50,8 @@ struct PrefillResult {
   double least_us = 0;
 };
 
-/// Runs of one case back to back in a graph, about 3 ms of them; tunings take turns. The first two
-/// rounds are left out, so figures are those of a warm chip. Throws as Prefill.
+/// Runs of one case back to back in a graph, about 5 ms of them; tunings take turns. Nothing is
+/// counted for the first 0.1 s, so figures are those of a warm chip. Throws as Prefill.
 std::vector<PrefillResult> measure_prefill(const CudaBackend& backend, const Case& c,
                                            const std::vector<std::string>& tunings, int rounds);
 

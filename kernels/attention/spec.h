@@ -51,7 +51,8 @@ struct AttentionSpec {
   MaskMode mask = MaskMode::none;
   Rope rope;
   ScheduleSpec schedule;
-  /// cuda_wgmma: of the general kernel, which runs beside for requests of few rows.
+  /// On CUDA, of the general kernel for requests of few rows, where limits allow others too: at the
+  /// same time as cuda_wgmma, behind cuda_mma.
   ScheduleSpec short_schedule = no_requests();
 
   bool operator==(const AttentionSpec&) const = default;

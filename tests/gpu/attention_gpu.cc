@@ -139,7 +139,10 @@ std::string compare_with_host_plan(const AttentionPlan& plan, const cases::Atten
   std::string wrong;
   for (const PlanLists& list : impl.backend->lists(impl)) {
     const bool own = list.schedule == impl.spec.schedule;
-    const ScheduleSpec& beside = own ? impl.spec.short_schedule : impl.spec.schedule;
+    const bool together = impl.spec.unit == AttentionUnit::cuda_wgmma;
+    const ScheduleSpec beside = !together ? no_requests()
+                                : own     ? impl.spec.short_schedule
+                                          : impl.spec.schedule;
     wrong += compare_list(list, beside, impl.config, data);
   }
   return wrong;
@@ -201,13 +204,13 @@ std::string check_case_on_gpu(const cases::AttentionCase& c, uint64_t seed, doub
   const cases::Expected expected = cases::expect_rows(data, seed);
   const std::string failure = check_config(data, expected, worst);
   if (!failure.empty()) return failure;
-  // Limits of an engine that mixes prompts with decodes: on Hopper two kernels share such batches.
+  // Limits of an engine that mixes prompts with decodes: two kernels share such batches.
   // The same ones for most cases, so that they share planners.
   AttentionConfig& config = data.config;
   config.max_batch_size = std::max(config.max_batch_size, 32);
   config.max_nnz_qo = std::max(config.max_nnz_qo, 32 * config.max_batch_size);
   const AttentionSpec spec = select_attention_cuda(checked_config(config), gpu_backend()->target());
-  if (spec.unit != AttentionUnit::cuda_wgmma) return "";  // the kernel of the limits above
+  if (spec.short_schedule.serves_none()) return "";  // the kernel of the limits above
   const std::string mixed = check_config(data, expected, worst);
   return mixed.empty() ? "" : mixed + " (limits of mixed batches)";
 }

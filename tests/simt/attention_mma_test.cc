@@ -132,6 +132,32 @@ int64_t blocks_of(const AttentionCase& c) {
   return blocks;
 }
 
+// One of a plan's lists: that of long queries, or of short ones behind it.
+struct List {
+  AttentionSpec spec;
+  AttentionMmaSpec kernel;
+  AttentionLayout layout;
+  int num_merges = 0;
+
+  List(const AttentionConfig& config, const AttentionSpec& of, Arena& arena)
+      : spec(of), kernel(mma_spec(of, small_gpu())), layout(attention_layout(config, of, arena)) {}
+
+  void run(const CheckedBatch& batch, AttentionParams bound, char* base) {
+    num_merges =
+        partition(spec.schedule, batch.lengths, batch.batch_size, layout.work_indptr.in(base),
+                  layout.items.in(base), layout.merges.in(base))
+            .num_merges;
+    std::fill_n(layout.merge_arrivals.in(base), layout.merge_arrivals.count, 0);
+    bind_list(layout, base, bound);
+    Instantiated::run(kernel, mma_params(spec, bound), spec.schedule.num_workers());
+  }
+  bool is_at_rest(char* base) const {
+    const int32_t* arrivals = layout.merge_arrivals.in(base);
+    return std::all_of(arrivals, arrivals + num_merges * spec.schedule.head_lanes,
+                       [](int32_t n) { return n == 0; });
+  }
+};
+
 /// Empty when right or not for us.
 std::string check(const AttentionCase& c, int& num_run) {
   const Target target = small_gpu();
@@ -142,22 +168,25 @@ std::string check(const AttentionCase& c, int& num_run) {
   } catch (const Error&) {
     return "";
   }
-  const AttentionMmaSpec kernel = mma_spec(spec, target);
-  if (!Instantiated::has(kernel) || blocks_of(c) > 800) return "";
+  Arena arena;
+  std::vector<List> lists{List(config, spec, arena)};
+  if (!spec.short_schedule.serves_none()) lists.emplace_back(config, short_spec(spec), arena);
+  for (const List& list : lists) {
+    if (!Instantiated::has(list.kernel) || blocks_of(c) > 800) return "";
+  }
   ++num_run;
   cases::AttentionData data = cases::make_attention_data(c, 1);
-  Arena arena;
-  detail::AttentionImpl impl{config, target, spec, attention_layout(config, spec, arena), nullptr};
+  const detail::AttentionImpl impl{config, target, spec, lists[0].layout, nullptr};
   cases::Buffer workspace(arena.bytes());
   detail::AttentionPlanImpl plan(impl);
   plan.base = workspace.data();
-  schedule_attention(check_attention_batch(config, data.batch), plan);
-  const AttentionMmaParams p = mma_params(spec, bind_attention(plan, data.args));
+  const CheckedBatch batch = check_attention_batch(config, data.batch);
+  hold_batch(batch, plan);
   data.poison_outputs();
-  Instantiated::run(kernel, p, spec.schedule.num_workers());
+  for (List& list : lists) list.run(batch, bind_attention(plan, data.args), plan.base);
   if (!workspace.fences_intact()) return "written beside the workspace";
-  for (int i = 0; i < plan.summary.num_merges * spec.schedule.head_lanes; ++i) {
-    if (p.args.merge_arrivals[i] != 0) return "an arrival counter is left";
+  for (const List& list : lists) {
+    if (!list.is_at_rest(plan.base)) return "an arrival counter is left";
   }
   const std::string stray = cases::find_stray_write(data.o, data.args.o, cases::kPoisonByte);
   if (!stray.empty()) return stray;

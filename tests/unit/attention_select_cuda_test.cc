@@ -109,6 +109,29 @@ TEST(AttentionSelectCuda, TwoListsServeEachRequestOnce) {
   }
 }
 
+TEST(AttentionSelectCuda, MixedLimitsGiveDecodesTilesOfTheirOwn) {
+  AttentionConfig config = engine(4, 64, 8192);
+  config.rope.mode = RopeMode::neox;
+  config = checked_config(config);
+  for (const int arch : {80, 90}) {
+    Target target = Target::h200();
+    target.arch = arch;
+    const AttentionSpec spec = select_attention_cuda(config, target);
+    ASSERT_EQ(spec.unit, AttentionUnit::cuda_mma);
+    EXPECT_EQ(mma_spec(spec, target).qo_tile, 64);
+    EXPECT_EQ(mma_spec(short_spec(spec), target).qo_tile, 16);
+    for (int qo_len = 0; qo_len < 100; ++qo_len) {
+      EXPECT_EQ((num_tiles(spec.schedule, qo_len) > 0) + num_tiles(spec.short_schedule, qo_len),
+                qo_len > 0);
+    }
+    const std::string text = explain_selection(config, target, spec);
+    EXPECT_NE(text.find("behind the others"), std::string::npos) << text;
+  }
+  AttentionConfig decode = config;
+  decode.max_nnz_qo = decode.max_batch_size;
+  EXPECT_TRUE(select_attention_cuda(decode, Target::h200()).short_schedule.serves_none());
+}
+
 TEST(AttentionSelectCuda, BatchInvariantTilesStayWhole) {
   AttentionConfig config = engine(4, 64, 8192);
   config.schedule = ScheduleMode::batch_invariant;

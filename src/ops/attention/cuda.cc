@@ -39,17 +39,20 @@ struct CudaList {
   const CudaKernel* planner = nullptr;
 };
 
-/// The planners of a config's lists: of the spec's own; where it is cuda_wgmma's, of the short
-/// queries' beside it, and of the general kernel's for tensors the copy engine cannot address.
+/// The planners of a config's lists: of the spec's own, of its short queries', and of the general
+/// kernel's for tensors the copy engine cannot address. Two kernels run at the same time with unit
+/// cuda_wgmma and share the groups; else one follows the other, and each has them all.
 struct Planners {
   PlanSpec own;
-  PlanSpec beside;
+  PlanSpec of_short;
   PlanSpec general;
 };
 
 Planners planners_of(const AttentionConfig& c, const AttentionSpec& spec, const Target& target) {
+  const bool together = spec.unit == AttentionUnit::cuda_wgmma;
   const auto planner = [&](const ScheduleSpec& schedule, const ScheduleSpec& beside) {
-    return select_planner(schedule, c.max_batch_size, c.max_nnz_qo, target, beside);
+    return select_planner(schedule, c.max_batch_size, c.max_nnz_qo, target,
+                          together ? beside : no_requests());
   };
   return {planner(spec.schedule, spec.short_schedule), planner(spec.short_schedule, spec.schedule),
           planner(general_spec(spec).schedule, no_requests())};
@@ -69,14 +72,18 @@ class AttentionCuda final : public AttentionBackend {
     own_ = {spec, layout, arena.take<PlanResult>(1), &state.kernel(planners.own)};
     mma_ = &state.kernel(mma_spec(spec, target));
     if (config.checked) check_ = &state.kernel(AttentionCheckSpec{});
-    if (spec.unit != AttentionUnit::cuda_wgmma) return;
-    wgmma_spec_ = wgmma_spec(config);
-    wgmma_ = &state.kernel(wgmma_spec_);
-    general_ = {general_spec(spec), attention_layout(config, general_spec(spec), arena),
-                arena.take<PlanResult>(1), &state.kernel(planners.general)};
+    if (spec.unit == AttentionUnit::cuda_wgmma) {
+      wgmma_spec_ = wgmma_spec(config);
+      wgmma_ = &state.kernel(wgmma_spec_);
+      general_ = {general_spec(spec), attention_layout(config, general_spec(spec), arena),
+                  arena.take<PlanResult>(1), &state.kernel(planners.general)};
+    }
     if (!has_short_list(spec)) return;
-    short_ = {short_spec(spec), attention_layout(config, short_spec(spec), arena, &general_.layout),
-              arena.take<PlanResult>(1), &state.kernel(planners.beside)};
+    // Partial states where those of a list are that never runs at the same time.
+    const AttentionLayout& partials = wgmma_ != nullptr ? general_.layout : own_.layout;
+    short_ = {short_spec(spec), attention_layout(config, short_spec(spec), arena, &partials),
+              arena.take<PlanResult>(1), &state.kernel(planners.of_short)};
+    short_mma_ = &state.kernel(mma_spec(short_spec(spec), target));
   }
 
   std::shared_ptr<char> allocate(size_t bytes) const override {
@@ -100,8 +107,9 @@ class AttentionCuda final : public AttentionBackend {
                    void* stream) const;
   void launch_check(const AttentionPlanImpl& plan, const AttentionArgs& args, const CudaList& list,
                     const CudaList* beside, void* stream) const;
+  const CudaList* short_list() const { return has_short() ? &short_ : nullptr; }
   void run_general(const AttentionPlanImpl& plan, const AttentionArgs& args, const CudaList& list,
-                   bool overlaps, void* stream) const;
+                   const CudaList* shorts, bool overlaps, void* stream) const;
   void run_wgmma(const AttentionPlanImpl& plan, const AttentionArgs& args, bool overlaps,
                  void* stream) const;
   PlanLists copy_list(const CudaList& list, const AttentionPlanImpl& plan) const;
@@ -112,10 +120,11 @@ class AttentionCuda final : public AttentionBackend {
   CudaList own_;
   const CudaKernel* mma_ = nullptr;
   const CudaKernel* check_ = nullptr;  // checked mode only
+  CudaList short_;                     // of short queries, where they have a list
+  const CudaKernel* short_mma_ = nullptr;
   // Unit cuda_wgmma only.
   AttentionWgmmaSpec wgmma_spec_;
   const CudaKernel* wgmma_ = nullptr;
-  CudaList short_;    // runs at the same time as own_
   CudaList general_;  // made and run instead of both; never at the same time
 };
 
@@ -171,21 +180,29 @@ void AttentionCuda::launch_check(const AttentionPlanImpl& plan, const AttentionA
   launch(device(), *check_, LaunchShape{.overlaps_previous = plan.target.arch >= 90}, stream, p);
 }
 
+// One kernel behind the other: each fills the GPU, and has tiles of its own size.
 void AttentionCuda::run_general(const AttentionPlanImpl& plan, const AttentionArgs& args,
-                                const CudaList& list, bool overlaps, void* stream) const {
-  if (check_ != nullptr) launch_check(plan, args, list, nullptr, stream);
+                                const CudaList& list, const CudaList* shorts, bool overlaps,
+                                void* stream) const {
+  if (check_ != nullptr) launch_check(plan, args, list, shorts, stream);
   AttentionParams bound = bind_attention(plan, args);
   bind_list(list.layout, plan.base, bound);
-  const LaunchShape shape{.num_ctas = list.spec.schedule.num_workers(),
-                          .overlaps_previous = overlaps};
-  launch(device(), *mma_, shape, stream, mma_params(list.spec, bound));
+  launch(device(), *mma_,
+         LaunchShape{.num_ctas = list.spec.schedule.num_workers(), .overlaps_previous = overlaps},
+         stream, mma_params(list.spec, bound));
+  if (shorts == nullptr) return;
+  bind_list(shorts->layout, plan.base, bound);
+  launch(device(), *short_mma_,
+         LaunchShape{.num_ctas = shorts->spec.schedule.num_workers(),
+                     .overlaps_previous = plan.target.arch >= 90},
+         stream, mma_params(shorts->spec, bound));
 }
 
 // Two kernels at the same time: CTAs without work of the first make room for the second, whose
 // first CTAs are those with work (kernels/core/share.h deals the groups).
 void AttentionCuda::run_wgmma(const AttentionPlanImpl& plan, const AttentionArgs& args,
                               bool overlaps, void* stream) const {
-  const CudaList* beside = has_short() ? &short_ : nullptr;
+  const CudaList* const beside = short_list();
   if (check_ != nullptr) launch_check(plan, args, own_, beside, stream);
   const ScheduleSpec& schedule = own_.spec.schedule;
   AttentionParams bound = bind_attention(plan, args);
@@ -198,7 +215,7 @@ void AttentionCuda::run_wgmma(const AttentionPlanImpl& plan, const AttentionArgs
   p.beside = 1;
   const LaunchShape short_shape{.num_ctas = short_.spec.schedule.num_workers(),
                                 .overlaps_previous = true};
-  launch(device(), *mma_, short_shape, stream, p);
+  launch(device(), *short_mma_, short_shape, stream, p);
 }
 
 void AttentionCuda::run(const AttentionPlanImpl& plan, const AttentionArgs& args,
@@ -207,13 +224,13 @@ void AttentionCuda::run(const AttentionPlanImpl& plan, const AttentionArgs& args
   // Planner and check write what the kernel reads before it waits for them.
   const bool overlaps = plan.target.arch >= 90 && !plan.fresh && check_ == nullptr;
   if (wgmma_ == nullptr) {
-    run_general(plan, args, own_, overlaps, executor.stream);
+    run_general(plan, args, own_, short_list(), overlaps, executor.stream);
   } else if (wgmma_can_read(args)) {
     run_wgmma(plan, args, overlaps, executor.stream);
   } else {
     const CheckedBatch batch{.lengths = plan.lengths, .batch_size = plan.batch_size};
     launch_plan(general_, plan, batch, executor.stream);
-    run_general(plan, args, general_, false, executor.stream);
+    run_general(plan, args, general_, nullptr, false, executor.stream);
   }
   plan.fresh = false;
 }
@@ -272,10 +289,14 @@ std::vector<KernelRequest> attention_kernels(const AttentionConfig& config,
   std::vector<KernelRequest> requests{kernel_request(planners.own, target.arch),
                                       kernel_request(mma_spec(spec, target), target.arch)};
   if (config.checked) requests.push_back(kernel_request(AttentionCheckSpec{}, target.arch));
-  if (spec.unit != AttentionUnit::cuda_wgmma) return requests;
-  requests.push_back(kernel_request(wgmma_spec(config), target.arch));
-  requests.push_back(kernel_request(planners.general, target.arch));
-  if (has_short_list(spec)) requests.push_back(kernel_request(planners.beside, target.arch));
+  if (spec.unit == AttentionUnit::cuda_wgmma) {
+    requests.push_back(kernel_request(wgmma_spec(config), target.arch));
+    requests.push_back(kernel_request(planners.general, target.arch));
+  }
+  if (has_short_list(spec)) {
+    requests.push_back(kernel_request(planners.of_short, target.arch));
+    requests.push_back(kernel_request(mma_spec(short_spec(spec), target), target.arch));
+  }
   return requests;
 }
 

@@ -64,7 +64,7 @@ int qo_tile(const AttentionConfig& c) {
   return rows <= 16 ? 16 : rows <= 32 ? 32 : 64;
 }
 
-// Rows of a tile that holds one token, and as many short queries as fit beside nothing else.
+// Rows of a tile for decodes: one token's, or as many as a product has anyway.
 int token_tile(const AttentionConfig& c) {
   if (c.head_dim_vo > 192) return 16;
   const int group = c.num_qo_heads / c.num_kv_heads;
@@ -173,14 +173,17 @@ AttentionSpec select_attention_cuda(const AttentionConfig& c, const Target& t) {
   spec.rope = c.rope;
   const std::string kept = kept_general(c, t);
   spec.schedule = general_schedule(c, t, spec, kept.empty() ? token_tile(c) : qo_tile(c));
-  if (!kept.empty()) return spec;
-  spec.unit = AttentionUnit::cuda_wgmma;
-  ScheduleSpec& few = spec.short_schedule = spec.schedule;
-  const int group = few.group_size;
-  // A batch of one request leaves nothing to run beside.
-  few.most_rows = group <= few.qo_tile && c.max_batch_size > 1 ? few.qo_tile : 0;
-  few.enough_percent = kEnoughPercent;
-  spec.schedule = wgmma_schedule(c, wgmma_spec(c), t.num_sms);
+  // A batch of one request leaves nothing for another list.
+  ScheduleSpec few = general_schedule(c, t, spec, token_tile(c));
+  few.most_rows = few.group_size <= few.qo_tile && c.max_batch_size > 1 ? few.qo_tile : 0;
+  if (kept.empty()) {
+    spec.unit = AttentionUnit::cuda_wgmma;
+    few.enough_percent = kEnoughPercent;
+    spec.schedule = wgmma_schedule(c, wgmma_spec(c), t.num_sms);
+  } else if (few.qo_tile == spec.schedule.qo_tile) {
+    return spec;
+  }
+  spec.short_schedule = few;
   spec.schedule.least_rows = few.most_rows + 1;
   return spec;
 }
@@ -251,9 +254,11 @@ std::string explain_workers(const ScheduleSpec& s) {
 std::string explain_short_queries(const AttentionSpec& spec, const AttentionMmaSpec& k) {
   const ScheduleSpec& s = spec.short_schedule;
   if (s.serves_none()) return "short queries: no list of their own\n";
+  const bool together = spec.unit == AttentionUnit::cuda_wgmma;
   return "short queries: up to " + std::to_string(s.most_rows) +
-         " packed rows a request, by cuda_mma at the same time; tile: " + explain_general(s, k) +
-         "short queries' workers: " + explain_workers(s);
+         " packed rows a request, by cuda_mma " +
+         (together ? "at the same time" : "behind the others") +
+         "; tile: " + explain_general(s, k) + "short queries' workers: " + explain_workers(s);
 }
 
 }  // namespace
@@ -266,6 +271,9 @@ std::string explain_selection_cuda(const AttentionConfig& c, const Target& t,
   if (spec.unit == AttentionUnit::cuda_mma) {
     out += kept_general(c, t) + "; target " + to_string(t) + ")\ntile: " + explain_general(s, k) +
            "workers: " + explain_workers(s);
+    if (!spec.short_schedule.serves_none()) {
+      out += explain_short_queries(spec, mma_spec(short_spec(spec), t));
+    }
   } else {
     const AttentionWgmmaSpec w = wgmma_spec(c);
     out +=

@@ -48,8 +48,8 @@ struct KernelTraits<AttentionMmaSpec> {
 /// than one token), the wgmma kernel computes what it can; docs/kernels/prefill.md.
 AttentionSpec select_attention_cuda(const AttentionConfig& config, const Target& target);
 
-/// The part of a spec of unit cuda_wgmma that the general kernel runs beside, and the spec by which
-/// that kernel alone runs all requests, for tensors that the copy engine cannot address.
+/// The part of a spec that is of short queries; and of a spec of unit cuda_wgmma the one by which
+/// the general kernel alone runs all requests, for tensors that the copy engine cannot address.
 AttentionSpec short_spec(AttentionSpec spec);
 AttentionSpec general_spec(AttentionSpec spec);
 
