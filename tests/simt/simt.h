@@ -22,10 +22,6 @@ extern Dim3 threadIdx, blockIdx, gridDim;
 struct float2 {
   float x, y;
 };
-struct uint2 {
-  unsigned x, y;
-};
-inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
 struct float4 {
   float x, y, z, w;
 };
