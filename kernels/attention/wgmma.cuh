@@ -47,7 +47,7 @@ __device__ __forceinline__ void attention_wgmma(const AttentionWgmmaParams& para
   if (threadIdx.x == 0) {
     constexpr uint32_t kConsumerWarps = 4 * spec.num_consumers;
     rings.q.init(kConsumerWarps);
-    constexpr uint32_t kProducers = spec.gather ? 4 : 1;  // warps, or the copy engine
+    constexpr uint32_t kProducers = spec.gather ? 128 : 1;  // threads, or the copy engine
     rings.k.init(kConsumerWarps, kProducers);
     rings.v.init(kConsumerWarps, kProducers);
     mbarrier_fence_init();

@@ -51,6 +51,12 @@ struct WgmmaAttend {
     at.advance(ring);
   }
 
+  /// Gathered rows are ordinary writes, which the tensor cores see behind a fence.
+  __device__ __forceinline__ void await(const Ring& ring, const RingPosition& at) {
+    wait_full(ring, at);
+    if constexpr (spec.gather) fence_async_proxy();
+  }
+
   /// Waits for this warpgroup's turn at the tensor cores; then hands the turn on.
   __device__ __forceinline__ void take_turn() {
     if (spec.num_consumers > 1) named_barrier_sync(WgmmaBarriers::turn + warpgroup, 256);
@@ -109,7 +115,7 @@ struct WgmmaAttend {
   /// warpgroup does it for itself, all with the same zeros.
   __device__ __forceinline__ void clear_tail(const WgmmaTile& t, int32_t key) {
     constexpr SwizzledTile kV = kSmem.v_tile(spec);
-    wait_full(rings.v, rings.at_v);
+    await(rings.v, rings.at_v);
     const int32_t first = t.kv_len - key;
     const uint32_t slot = smem + kSmem.v + static_cast<uint32_t>(rings.at_v.slot * kV.bytes());
     const int32_t thread = static_cast<int32_t>(threadIdx.x % 128);
@@ -136,7 +142,7 @@ struct WgmmaAttend {
     wgmma_fence();
     issue_dots();
     if constexpr (!kFirst) {
-      wait_full(rings.v, rings.at_v);
+      await(rings.v, rings.at_v);
       wgmma_fence();  // again: ptxas asks for one in every stretch without a branch (C7519)
       issue_sums();
     }
@@ -148,7 +154,7 @@ struct WgmmaAttend {
     const bool raised = weigh(t, key, factor);
     // The branch of this wait keeps ptxas from waiting for PV ahead of the softmax.
     pin_registers(s);
-    if (key > t.key_begin) wait_full(rings.k, rings.at_k);
+    if (key > t.key_begin) await(rings.k, rings.at_k);
     return raised;
   }
 
@@ -162,7 +168,7 @@ struct WgmmaAttend {
     body_begin = t.body_begin;
     body_end = t.body_end;
     linear_scale = t.scale * kWgmmaLog2E;
-    wait_full(rings.k, rings.at_k);
+    await(rings.k, rings.at_k);
     return t.key_begin + (t.num_blocks - 1) * spec.kv_tile;
   }
 
@@ -179,7 +185,7 @@ struct WgmmaAttend {
 
   /// PV of the last block.
   __device__ __forceinline__ void last_block() {
-    wait_full(rings.v, rings.at_v);
+    await(rings.v, rings.at_v);
     pin_registers(o);
     wgmma_fence();
     issue_sums();

@@ -26,7 +26,6 @@ struct WgmmaGather {
 
   WgmmaProducer<spec> producer;  // announces tiles; its rings are this warp's, too
   const int32_t thread;          // of the warpgroup
-  uint32_t under_way = 0;        // the full barrier of the block asked for last; 0: none
 
   /// The row of a block that this lane looks up; lane l of a warp has row l / 4 * 16 + l % 4 of
   /// those that the warp copies.
@@ -39,17 +38,6 @@ struct WgmmaGather {
     if (p.args.lengths.page_size == 0) return {0, t.first_kv + at};
     const int32_t index = p.page.quotient(at);
     return {p.args.kv_indices[t.first_kv + index], p.page.remainder(at, index)};
-  }
-
-  /// Says full of the block asked for last, once at most kLater groups behind it are under way.
-  template <int kLater>
-  __device__ __forceinline__ void settle() {
-    if (under_way == 0) return;
-    cp_async_wait<kLater>();
-    fence_async_proxy();
-    __syncwarp();
-    if (thread % 32 == 0) mbarrier_arrive(under_way);
-    under_way = 0;
   }
 
   /// One block of K or V into the next slot of its ring. Keys that do not exist become zeros.
@@ -70,12 +58,7 @@ struct WgmmaGather {
     const uint16_t* const from =
         static_cast<const uint16_t*>(kIsV ? args.v : args.k) + t.kv_head * head_stride + chunk;
     const int64_t mine = row.page < 0 ? -1 : row.page * page_stride + row.token * token_stride;
-    // What is under way is said full before this side waits for the other.
-    const bool is_free = mbarrier_test(ring.empty(at.slot), at.parity ^ 1);
-    if (__any_sync(kAll, !is_free)) {
-      settle<0>();
-      wait_empty(ring, at);
-    }
+    wait_empty(ring, at);
     const uint64_t policy = l2_evict_normal();
     uint32_t to = producer.smem + (kIsV ? kSmem.v : kSmem.k) + at.slot * kTile.bytes() +
                   kTile.at(thread / 32 * 4 + lane / 8, chunk);
@@ -90,9 +73,7 @@ struct WgmmaGather {
                            exists);
       }
     }
-    cp_async_commit();
-    settle<1>();
-    under_way = ring.full(at.slot);
+    mbarrier_arrive_behind_copies(ring.full(at.slot));
     at.advance(ring);
   }
 
@@ -111,7 +92,6 @@ struct WgmmaGather {
       if (i > 0) load_block<true>(t, before);
       before = row;
     }
-    settle<0>();
   }
 
   __device__ __forceinline__ void run() {

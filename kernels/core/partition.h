@@ -33,12 +33,13 @@ WEFT_HD constexpr int64_t least_share(const ScheduleSpec& s) {
 /// The tiles of equal requests, dealt to all but a few groups so that each gets whole ones or an
 /// equal piece of one, leave nothing or the least to merge: on a GPU, whose memory a few idle
 /// groups do not slow down, 2 to 4 us of a decode step.
-/// `most_groups`: those this list may use, at most num_groups (kernels/core/share.h).
+/// `most_groups`: those this list may use, at most num_groups (kernels/core/share.h); a share is
+/// used whole, since what it leaves idle computes nothing for the other list either.
 WEFT_HD GroupShares group_shares(const ScheduleSpec& s, int64_t total_cost, int64_t num_tiles,
                                  int32_t most_groups) {
   int64_t active = clamp_to<int64_t>(total_cost / least_share(s), 1, most_groups);
   const int64_t tiles = num_tiles * s.heads_per_lane;
-  if (s.spare_groups > 0 && tiles > 0) {
+  if (s.spare_groups > 0 && tiles > 0 && most_groups == s.num_groups) {
     const int64_t even =
         tiles > active ? ceil_div(tiles, ceil_div(tiles, active)) : active / tiles * tiles;
     if (even >= active - s.spare_groups) active = even;

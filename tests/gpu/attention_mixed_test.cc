@@ -4,6 +4,8 @@
 // read.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/cases/random.h"
 #include "tests/gpu/attention_gpu.h"
 
@@ -153,6 +155,20 @@ TEST_F(AttentionMixed, BatchInvariantBitsAreThoseOfTheRequestAlone) {
     among.requests.insert(among.requests.begin() + 10, lengths);
     EXPECT_EQ(bits_of(alone, 0, 5), bits_of(among, 10, 5)) << lengths.qo << " on " << lengths.kv;
   }
+}
+
+// Queries follow their distance from the request's end, so the last 200 tokens of a prompt and a
+// chunk of 200 ask the same.
+TEST_F(AttentionMixed, BatchInvariantBitsDoNotDependOnChunks) {
+  constexpr int kId = 1000;
+  AttentionCase whole = mixed_case(16, 2, 20);
+  whole.requests.push_back({700, 3000, kId});
+  AttentionCase chunk = mixed_case(16, 0, 5);
+  chunk.requests.push_back({200, 3000, kId});
+  const std::vector<char> all = bits_of(whole, whole.requests.size() - 1, 6);
+  const std::vector<char> last = bits_of(chunk, chunk.requests.size() - 1, 6);
+  ASSERT_GT(last.size(), 0u);
+  EXPECT_TRUE(std::equal(last.begin(), last.end(), all.end() - static_cast<long>(last.size())));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 Dim3 threadIdx, blockIdx, gridDim;
@@ -227,15 +228,27 @@ void commit_copies() {
   self().open.clear();
 }
 
+namespace {
+
+void perform(const std::vector<Copy>& copies) {
+  for (const Copy& copy : copies) {
+    char* to = shared(copy.to, copy.bytes + copy.zeros);
+    if (copy.bytes > 0) std::memcpy(to, copy.from, static_cast<size_t>(copy.bytes));
+    std::memset(to + copy.bytes, 0, static_cast<size_t>(copy.zeros));
+  }
+}
+
+}  // namespace
+
 void wait_copies(int pending) {
   Thread& me = self();
   for (; static_cast<int>(me.groups.size()) > pending; me.groups.pop_front()) {
-    for (const Copy& copy : me.groups.front()) {
-      char* to = shared(copy.to, copy.bytes + copy.zeros);
-      if (copy.bytes > 0) std::memcpy(to, copy.from, static_cast<size_t>(copy.bytes));
-      std::memset(to + copy.bytes, 0, static_cast<size_t>(copy.zeros));
-    }
+    perform(me.groups.front());
   }
+}
+
+std::function<void()> take_copies() {
+  return [copies = std::exchange(self().open, {})] { perform(copies); };
 }
 
 }  // namespace weft::simt

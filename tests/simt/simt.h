@@ -105,6 +105,8 @@ void wait_until(std::function<bool()> ready);
 void copy_later(uint32_t to, const void* from, int bytes, int zeros);
 void commit_copies();
 void wait_copies(int pending);
+/// The thread's copies since its last commit, to be done by whoever waits for them.
+std::function<void()> take_copies();
 
 }  // namespace weft::simt
 

@@ -39,23 +39,23 @@ class TileWalk {
   struct Place {
     const TileRows* rows;
     int32_t block;
-    int count;               // keys that exist; 0: there is no such block
-    const BlockRows* first;  // rows of the first head
+    int count;         // keys that exist; 0: there is no such block
+    BlockRows* first;  // rows of the first head
   };
 
   Place place(const TileRows& rows, int32_t block, BlockRows& to) const {
     rows.find_block(block, scratch_.zeros, to);
     return {&rows, block, rows.count(block), &to};
   }
-  // What head `h` asks for. One head has it as it lies.
-  const BlockRows& share_of(const Place& p, int h, int& count) const {
+  // What the `turn`-th head asks for. One head has it as it lies.
+  const BlockRows& share_of(const Place& p, int turn, int& count) const {
     count = p.count;
-    if (p.count == 0 || (p.rows->num_heads == 1 && h == 0)) return *p.first;
-    count = p.rows->find_share(*p.first, p.count, h, scratch_.zeros, scratch_.rows[3]);
+    if (p.count == 0 || (p.rows->num_heads == 1 && turn == 0)) return *p.first;
+    count = p.rows->find_share(*p.first, p.count, turn, scratch_.zeros, scratch_.rows[3]);
     return scratch_.rows[3];
   }
-  void add_block(const Place& now, const BlockView& view, bool o_live, bool ending,
-                 const Place& after) const;
+  void add_block(TileRun<M>& first_head, const Place& now, const BlockView& view, bool o_live,
+                 bool ending, const Place& after) const;
 
   const AttentionSpec& spec_;
   const AttentionParams& params_;
@@ -76,15 +76,18 @@ void TileWalk<M>::load_queries() const {
 }
 
 template <class M>
-void TileWalk<M>::add_block(const Place& now, const BlockView& view, bool o_live, bool ending,
-                            const Place& after) const {
-  BlockRows& own = scratch_.rows[2];
-  for (int h = 0; h < num_heads(); ++h) {
+void TileWalk<M>::add_block(TileRun<M>& first_head, const Place& now, const BlockView& view,
+                            bool o_live, bool ending, const Place& after) const {
+  int count;
+  // The first head last: it overwrites the rows from which those of the others are found.
+  for (int h = 1; h < num_heads(); ++h) {
+    BlockRows& own = scratch_.rows[2];
     rows_.find_head(*now.first, now.count, h, scratch_.zeros, own);
-    int count;
-    const BlockRows& ahead = share_of(after, h, count);
+    const BlockRows& ahead = share_of(after, h - 1, count);
     head(h).add_block({now.block, now.count, view, o_live, ending, ahead, count}, own);
   }
+  const BlockRows& ahead = share_of(after, num_heads() - 1, count);
+  first_head.add_block({now.block, now.count, view, o_live, ending, ahead, count}, *now.first);
 }
 
 template <class M>
@@ -93,6 +96,7 @@ void TileWalk<M>::attend(int32_t begin, int32_t end, bool final) const {
   begin = max_of(begin, rows_.first_block) / kBlockKeys * kBlockKeys;
   if (begin >= end) return;
   bool o_live = false;
+  TileRun<M> first_head = head(0);
   Place now = place(rows_, begin, scratch_.rows[0]);
   for (int turn = 1; now.block < end; turn = 1 - turn) {
     const bool last = end - now.block <= kBlockKeys, ending = last && final;
@@ -105,7 +109,7 @@ void TileWalk<M>::attend(int32_t begin, int32_t end, bool final) const {
       if (!o_live && view.row_end - view.row_begin < rows_.tile.rows) {
         for (int h = 0; h < num_heads(); ++h) o_live |= head(h).clear_o();
       }
-      add_block(now, view, o_live, ending, after);
+      add_block(first_head, now, view, o_live, ending, after);
       o_live = true;
     }
     if (last) break;

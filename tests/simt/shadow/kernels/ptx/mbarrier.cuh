@@ -63,8 +63,14 @@ inline void mbarrier_wait(uint32_t barrier, uint32_t parity) {
     return b.phase % 2 != parity;
   });
 }
-inline bool mbarrier_test(uint32_t barrier, uint32_t parity) {
-  return simt::phase_barriers().at(barrier).phase % 2 != parity;
+inline void mbarrier_arrive_behind_copies(uint32_t barrier) {
+  simt::PhaseBarrier& b = simt::phase_barriers().at(barrier);
+  b.copies.push_back([&b, copy = simt::take_copies()]() -> int64_t {
+    copy();
+    if (b.left == 0) throw std::runtime_error("an arrival too many");
+    --b.left;
+    return 0;
+  });
 }
 inline void fence_async_proxy() {}
 
