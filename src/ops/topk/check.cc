@@ -13,11 +13,6 @@ void check_optional(const char* name, const TensorView& tensor,
   if (tensor.given()) check_tensor(name, tensor, DType::i32, shape, device);
 }
 
-void refuse_given(const char* name, const TensorView& tensor, const char* why) {
-  if (!tensor.given()) return;
-  fail(ErrorKind::invalid_argument, name, std::string("nothing ") + why, to_string(tensor));
-}
-
 }  // namespace
 
 void check_topk_args(const TopkConfig& config, Device device, const TopkArgs& args) {
