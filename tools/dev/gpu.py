@@ -12,6 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from dev import python
 from dev.plot import roofs_svg
 from dev.steps import ROOT, StepFailed, run, say
 from dev.suite import Tally, count_gtest
@@ -174,6 +175,17 @@ def _replays(build, tally):
         tally.check(f"weft replay {trace.name} --device cuda", ok)
 
 
+def _python(build, tally):
+    """The Python package on the device, where this interpreter has torch."""
+    done = python.run_with_build(build.resolve())
+    if done is None:
+        say("tests/python: not run, they need torch, apache-tvm-ffi, pytest and the build's "
+            "python/libweft.so")
+        tally.skipped += 1
+    else:
+        tally.add(done)
+
+
 def _benches(build, printed, tally):
     """Lines of JSON: those of the benchmark programs and those that the tests printed."""
     lines = [line for line in printed.splitlines() if line.startswith('{"id"')]
@@ -228,6 +240,7 @@ def run_gpu(build, results, bench=True):
     printed = _tests(build, tally, reports)
     sanitizers = _sanitizers(build, tally, reports)
     _replays(build, tally)
+    _python(build, tally)
     rows = _benches(build, printed, tally) if bench else []
     _print_table(rows)
     asked = [row for row in rows if "met" in row]
