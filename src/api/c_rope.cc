@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The C ABI of rope: structs across, then the C++ calls of the same names.
 #include "src/api/boundary.h"
+#include "src/api/c_cuda.h"
 #include "src/api/c_handle.h"
 #include "src/api/c_struct.h"
 #include "src/api/c_values.h"
@@ -64,10 +65,16 @@ weft_status weft_rope_args_init(weft_rope_args* args, size_t struct_size) {
 weft_status weft_rope_create(const weft_rope_config* config, const weft_target* target,
                              const weft_allocator* allocator, weft_rope_t* rope) {
   return guard([&] {
-    check_out("rope", rope);
-    *rope = nullptr;
-    *rope = create_handle<weft_rope_handle>(Allocator(allocator),
-                                            RopeOp(to_config(config), to_target(target)));
+    create_operator("rope", allocator, rope,
+                    [&] { return RopeOp(to_config(config), to_target(target)); });
+  });
+}
+
+weft_status weft_rope_create_cuda(const weft_rope_config* config, weft_cuda_backend_t backend,
+                                  const weft_allocator* allocator, weft_rope_t* rope) {
+  return guard([&] {
+    create_operator("rope", allocator, rope,
+                    [&] { return RopeOp(to_config(config), deref("backend", backend).backend); });
   });
 }
 
@@ -85,4 +92,8 @@ weft_status weft_rope_run(weft_rope_t rope, const weft_rope_args* args,
     const RopeOp& operation = deref("rope", rope).rope;
     operation.run(to_args(args), ExecutorHolder(executor).get());
   });
+}
+
+weft_status weft_rope_check(weft_rope_t rope, const weft_executor* executor) {
+  return guard([&] { deref("rope", rope).rope.check(ExecutorHolder(executor).get()); });
 }

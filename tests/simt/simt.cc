@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-Dim3 threadIdx, blockIdx, gridDim;
+Dim3 threadIdx, blockIdx, blockDim, gridDim;
 
 namespace weft::simt {
 namespace {
@@ -101,6 +101,7 @@ void run_cta(int index, int num_ctas, int num_threads, int smem_bytes,
   cta = &here;
   blockIdx.x = static_cast<unsigned>(index);
   gridDim.x = static_cast<unsigned>(num_ctas);
+  blockDim.x = static_cast<unsigned>(num_threads);
   for (Thread& thread : here.threads) start(thread);
   while (run_round()) {
   }
