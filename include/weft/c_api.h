@@ -337,6 +337,10 @@ typedef struct weft_append_config {
   int32_t kv_layout;  // weft_kv_layout
   int32_t checked;
   const weft_rope_form* rope;
+  int32_t qk_norm;  // boolean
+  float norm_eps;
+  float norm_weight_offset;
+  int32_t dtype_q_out;  // NONE = dtype
 } weft_append_config;
 
 typedef struct weft_append_args {
@@ -358,6 +362,10 @@ typedef struct weft_append_args {
   const weft_tensor* q_out;
   const weft_tensor* rope_positions;
   const weft_tensor* cos_sin_cache;
+  const weft_tensor* k_weight;
+  const weft_tensor* q_weight;
+  float q_scale;
+  uint32_t reserved_1;
 } weft_append_args;
 
 WEFT_API weft_status weft_append_config_init(weft_append_config* config, size_t struct_size);

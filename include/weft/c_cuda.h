@@ -53,7 +53,7 @@ WEFT_API weft_status weft_attention_create_cuda(const weft_attention_config* con
 WEFT_API weft_status weft_attention_plan_status(weft_attention_plan_t plan, char* buffer,
                                                 size_t capacity, size_t* length);
 
-/// weft_append_create, weft_merge_create and weft_rope_create on a GPU, likewise.
+/// The same for the row-wise operators of c_api.h.
 WEFT_API weft_status weft_append_create_cuda(const weft_append_config* config,
                                              weft_cuda_backend_t backend,
                                              const weft_allocator* allocator,
@@ -64,8 +64,8 @@ WEFT_API weft_status weft_merge_create_cuda(const weft_merge_config* config,
 WEFT_API weft_status weft_rope_create_cuda(const weft_rope_config* config,
                                            weft_cuda_backend_t backend,
                                            const weft_allocator* allocator, weft_rope_t* rope);
-/// Wait for executor.stream; an error names the first element that a run found wrong on the device
-/// since the last call. Nothing to do on the CPU.
+/// Waits for executor.stream; WEFT_STATUS_INVALID_ARGUMENT when a checked run on a GPU found an
+/// index wrong since the last call, which weft_last_error() names. Nothing to do on the CPU.
 WEFT_API weft_status weft_append_check(weft_append_t append, const weft_executor* executor);
 WEFT_API weft_status weft_rope_check(weft_rope_t rope, const weft_executor* executor);
 

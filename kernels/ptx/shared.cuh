@@ -63,6 +63,11 @@ __device__ __forceinline__ float2 load_shared_f32x2(uint32_t at) {
   asm volatile("ld.shared.v2.f32 {%0, %1}, [%2];" : "=f"(x.x), "=f"(x.y) : "r"(at) : "memory");
   return x;
 }
+__device__ __forceinline__ float load_shared_f32(uint32_t at) {
+  float x;
+  asm volatile("ld.shared.f32 %0, [%1];" : "=f"(x) : "r"(at) : "memory");
+  return x;
+}
 __device__ __forceinline__ int32_t load_shared_i32(uint32_t at) {
   int32_t x;
   asm volatile("ld.shared.b32 %0, [%1];" : "=r"(x) : "r"(at) : "memory");
