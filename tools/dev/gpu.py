@@ -22,7 +22,7 @@ REPORT = "gpu_report.json"
 BENCH = "h200.jsonl"
 PLOT = "h200.svg"
 SECONDS = 200  # for one program
-TABLES = ("gpu_attention_test", "gpu_prefill_test")  # run in parts
+TABLES = ("gpu_attention_test", "gpu_prefill_test")  # in as many parts as there are cores
 ALONE = ("gpu_attention_fault_test", "gpu_prefill_time_test")
 REPLAYED = 60  # requests of a trace: half a minute, most of it the float64 reference
 TIMED = "*Time*:*HostCost*"  # tests that measure
@@ -123,11 +123,11 @@ def _tests(build, tally, reports):
         if program.name in ALONE:
             alone.append((program, "0", (), (0, 1), reports))
             continue
-        parts = cores - 4 if program.name in TABLES else 1
+        parts = max(1, cores - 4) if program.name in TABLES else 3
         beside += [(program, str(i), (f"--gtest_filter=-{TIMED}",), (i, parts), reports)
-                   for i in range(max(1, parts))]
+                   for i in range(parts)]
         alone.append((program, "time", (f"--gtest_filter={TIMED}",), (0, 1), reports))
-    beside.sort(key=lambda task: task[0].name in TABLES)  # the long single ones first
+    beside.sort(key=lambda task: task[0].name in TABLES)  # tests that are long alone come first
     done = {}
     text = ""
     start = time.monotonic()
