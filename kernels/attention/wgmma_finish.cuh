@@ -235,6 +235,7 @@ struct WgmmaFinish {
   /// After write_piece: whether this is the last warpgroup to arrive of all that hold these rows of
   /// the tile. It finds its part of the counter, 10 bits, full, and leaves it at 0 for the next
   /// run.
+  /// REQUIRES: fewer than 1024 pieces; a CTA has at most one of a tile.
   __device__ __forceinline__ bool arrives_last(const WgmmaTile& t, const MergeItem& merge) const {
     const AttentionParams& args = params.args;
     named_barrier_sync(WgmmaBarriers::own + warpgroup, 128);
