@@ -76,8 +76,9 @@ struct AttentionBatch {
   TensorView last_page_len;  // paged: [batch_size], 1..page_size (ignored for a request of 0 pages)
 };
 
-/// Tensors and run-time values of one layer. Only the last dimension of a tensor must be dense. On
-/// sm_90 prompts are computed faster where data and strides of q, k and v are multiples of 16 bytes.
+/// Tensors and run-time values of one layer. Only the last dimension of a tensor must be dense.
+/// On sm_90 prompts are computed faster where data and strides of q, k and v are multiples of 16
+/// bytes.
 struct AttentionArgs {
   TensorView q;    // [nnz_qo, num_qo_heads, head_dim_qk]
   TensorView k;    // [num_pages, page_size, num_kv_heads, head_dim_qk] (nhd), heads second (hnd);
