@@ -3,6 +3,7 @@
 // graphs that are timed by events.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <vector>
 
@@ -29,6 +30,19 @@ class Array {
                  "cuMemcpyHtoDAsync");
     driver.check(driver.stream_synchronize(nullptr), "cuStreamSynchronize");
   }
+  /// Fills the rest with copies of the first `count`.
+  void repeat(size_t count) {
+    const ContextScope current(device_);
+    const cu::Driver& driver = device_.driver();
+    for (size_t done = count; done < count_;) {
+      const size_t more = std::min(done, count_ - done);
+      driver.check(driver.copy_on_device(memory_.address() + done * sizeof(T), memory_.address(),
+                                         more * sizeof(T), nullptr),
+                   "cuMemcpyDtoDAsync");
+      done += more;
+    }
+    driver.check(driver.stream_synchronize(nullptr), "cuStreamSynchronize");
+  }
   T* data() const { return static_cast<T*>(memory_.data()); }
   size_t size() const { return count_; }
 
@@ -38,7 +52,7 @@ class Array {
   size_t count_;
 };
 
-/// Random numbers, again and again the same 16 M words of them: of bf16 standard normal ones, of
+/// Random numbers, again and again the same 16 M words of them: of bf16 nearly normal ones, of
 /// e4m3 and e5m2 bytes of magnitude below 2.
 void fill_random(Array<uint16_t>& array, DType dtype);
 

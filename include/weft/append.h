@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// append: writes new keys and values into the pages of a KV cache, optionally rotating k (fused
-// RoPE), rotating q on the way, and quantising to the cache's dtype.
+// append: writes new keys and values into the pages of a KV cache, optionally normalising heads of
+// k and q, rotating both (fused RoPE), and quantising to the cache's dtype and q's.
 #pragma once
 
 #include <memory>
@@ -19,13 +19,19 @@ struct AppendConfig {
   DType dtype = DType::bf16;     // of k, v and q: f32, f16, bf16
   DType dtype_kv = DType::none;  // of the cache: f32, f16, bf16, e4m3, e5m2; none = dtype
   int num_kv_heads = 0;
-  int num_qo_heads = 0;  // > 0 only when q is rotated in the same call
+  int num_qo_heads = 0;  // > 0 only when q is rotated, normalised or quantised in the same call
   int head_dim_qk = 0;
   int head_dim_vo = 0;  // 0 = head_dim_qk
   int page_size = 0;    // >= 1
   KvLayout kv_layout = KvLayout::nhd;
   Rope rope;            // mode none: k is copied as it is
   bool checked = true;  // read and check every index before anything is written
+  // The whole step between projection and attention in one call: heads of k, and of q when given,
+  // are RMS-normalised before they are rotated, and q may leave quantised.
+  bool qk_norm = false;
+  float norm_eps = 1e-6f;           // >= 0
+  float norm_weight_offset = 0.0f;  // is added to k_weight and q_weight: 1 for Gemma
+  DType dtype_q_out = DType::none;  // of q_out: dtype, e4m3, e5m2; none = dtype
 
   bool operator==(const AppendConfig&) const = default;
 };
@@ -48,11 +54,14 @@ struct AppendArgs {
   float v_scale = 1.0f;       // the cache stores v / v_scale
   TensorView k_scales;        // optional f32 [num_kv_heads]: multiplies k_scale per head
   TensorView v_scales;        // optional f32 [num_kv_heads]: multiplies v_scale per head
-  TensorView q;               // [nnz, num_qo_heads, head_dim_qk] when num_qo_heads > 0: is rotated
-  TensorView q_out;           // out with q; may be q itself
+  TensorView q;               // [nnz, num_qo_heads, head_dim_qk] when num_qo_heads > 0: as k
+  TensorView q_out;           // out with q, of dtype_q_out; may be q itself
   TensorView rope_positions;  // optional i32 or i64 [nnz]: angles, where they differ from positions
   TensorView cos_sin_cache;  // optional f32 [max_position, rope.dim]: cos in the first half, sin in
                              // the second; replaces theta and scaling
+  TensorView k_weight;       // [head_dim_qk] of dtype, with config.qk_norm
+  TensorView q_weight;       // the same, with q
+  float q_scale = 1.0f;      // q_out holds q / q_scale
 };
 
 namespace detail {

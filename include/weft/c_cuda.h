@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The C ABI of GPUs, beside c_api.h and under its conventions: a backend made once for a device,
 // and operators made on it. Plain C11. Words and contracts are those of cuda.h, jit.h and
-// attention.h.
+// the operators' headers.
 //
 // All tensors of an operator made here lie on its device (WEFT_DEVICE_CUDA); executor.stream is the
 // stream. What a plan says of itself (get_info, explain, status) waits for all work of the device.
@@ -53,7 +53,7 @@ WEFT_API weft_status weft_attention_create_cuda(const weft_attention_config* con
 WEFT_API weft_status weft_attention_plan_status(weft_attention_plan_t plan, char* buffer,
                                                 size_t capacity, size_t* length);
 
-/// weft_append_create, weft_merge_create and weft_rope_create on a GPU, likewise.
+/// The same for the row-wise operators of c_api.h.
 WEFT_API weft_status weft_append_create_cuda(const weft_append_config* config,
                                              weft_cuda_backend_t backend,
                                              const weft_allocator* allocator,
@@ -64,10 +64,21 @@ WEFT_API weft_status weft_merge_create_cuda(const weft_merge_config* config,
 WEFT_API weft_status weft_rope_create_cuda(const weft_rope_config* config,
                                            weft_cuda_backend_t backend,
                                            const weft_allocator* allocator, weft_rope_t* rope);
-/// Wait for executor.stream; an error names the first element that a run found wrong on the device
-/// since the last call. Nothing to do on the CPU.
+/// Waits for executor.stream; WEFT_STATUS_INVALID_ARGUMENT when a checked run on a GPU found an
+/// index wrong since the last call, which weft_last_error() names. Nothing to do on the CPU.
 WEFT_API weft_status weft_append_check(weft_append_t append, const weft_executor* executor);
 WEFT_API weft_status weft_rope_check(weft_rope_t rope, const weft_executor* executor);
+
+/// weft_sampling_create on a GPU; the handle serves every weft_sampling function.
+WEFT_API weft_status weft_sampling_create_cuda(const weft_sampling_config* config,
+                                               weft_cuda_backend_t backend,
+                                               const weft_allocator* allocator,
+                                               weft_sampling_t* sampling);
+
+/// weft_topk_create on a GPU; the handle serves every weft_topk function.
+WEFT_API weft_status weft_topk_create_cuda(const weft_topk_config* config,
+                                           weft_cuda_backend_t backend,
+                                           const weft_allocator* allocator, weft_topk_t* topk);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -14,4 +14,5 @@
 #include "weft/sampling.h"
 #include "weft/target.h"
 #include "weft/tensor.h"
+#include "weft/topk.h"
 #include "weft/version.h"

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// append_tokens: writes k and v of new tokens into their pages, rotating k and q on the way, a warp
-// for some heads of one token. Bound by memory: k is asked for before the page is looked up, so
-// that the three dependent loads of a look-up hide behind it.
+// append_tokens: writes k and v of new tokens into their pages, normalising and rotating k and q on
+// the way, a warp for some heads of one token. Bound by memory: k is asked for before the page is
+// looked up, so that the three dependent loads of a look-up hide behind it.
 #pragma once
 
 #include "kernels/append/params.h"
 #include "kernels/append/smem.h"
 #include "kernels/core/fault.h"
 #include "kernels/ptx/griddep.cuh"
+#include "kernels/tile/head_norm.cuh"
 #include "kernels/tile/head_rows.cuh"
 
 namespace weft {
@@ -87,24 +88,91 @@ __device__ __forceinline__ void check_scales(const AppendParams& p, const Heads&
   }
 }
 
+/// The heads of q and where they go.
+template <AppendWarpSpec spec>
+__device__ __forceinline__ Heads queries_of(const AppendParams& p, int64_t token) {
+  constexpr int64_t kIn = size_of(spec.dtype), kOut = size_of(spec.dtype_q_out);
+  return {static_cast<const char*>(p.q) + token * p.q_stride_token * kIn,
+          static_cast<char*>(p.q_out) + token * p.q_out_stride_token * kOut,
+          p.q_stride_head * kIn,
+          p.q_out_stride_head * kOut,
+          p.q_scale,
+          nullptr,
+          nullptr};
+}
+
 /// The rotation of q on the way: one pass over a share of its heads.
 template <AppendWarpSpec spec>
 __device__ __forceinline__ void append_queries(const AppendParams& p, int64_t token, int32_t share,
                                                int32_t pass, const LaneAngles<spec.vec>& angles) {
   constexpr HeadRowSpec kQueries = spec.query_rows();
-  constexpr int64_t kIn = size_of(spec.dtype);
-  const Heads queries{static_cast<const char*>(p.q) + token * p.q_stride_token * kIn,
-                      static_cast<char*>(p.q_out) + token * p.q_out_stride_token * kIn,
-                      p.q_stride_head * kIn,
-                      p.q_out_stride_head * kIn,
-                      1.0f,
-                      nullptr,
-                      nullptr};
+  const Heads queries = queries_of<spec>(p, token);
   const HeadRange range = share_of<kQueries>(p.num_qo_heads, share, p.share_shift);
   const LaneUnit query = lane_unit<kQueries>(pass, p.copies_rest);
   HeadBatch<kQueries> batch;
   batch.begin(queries, range, query);
   batch.finish(queries, range, query, angles);
+}
+
+/// Keys as they are or rotated, and q. The first of `batch` are loaded, and `keys` know their page.
+template <AppendWarpSpec spec>
+__device__ __forceinline__ void append_keys(const AppendParams& p, int64_t token, int32_t share,
+                                            int64_t position, uint32_t shared, const Heads& keys,
+                                            HeadBatch<spec.key_rows()>& batch) {
+  constexpr HeadRowSpec kKeys = spec.key_rows();
+  const AngleSource source{p.turns, p.cos_sin_cache, p.cache_stride};
+  const HeadRange range = share_of<kKeys>(p.num_kv_heads, share, p.share_shift);
+  LaneUnit key = lane_unit<kKeys>(0, true);
+  LaneAngles<spec.vec> angles{};
+#pragma unroll 1  // a long head takes many passes: one is compiled
+  for (int32_t pass = 0;;) {
+    if constexpr (spec.rotated_dim > 0) {
+      make_angles<kKeys>(source, position, pass, shared, angles);
+    }
+    batch.finish(keys, range, key, angles);
+    if constexpr (spec.has_q) append_queries<spec>(p, token, share, pass, angles);
+    if (++pass == kKeys.passes()) break;
+    key = lane_unit<kKeys>(pass, true);
+    batch.begin(keys, range, key);
+  }
+}
+
+/// How a warp holds heads of k.
+template <bool normed, HeadRowSpec s>
+struct ChosenKeys {
+  using type = HeadBatch<s>;
+};
+template <HeadRowSpec s>
+struct ChosenKeys<true, s> {
+  using type = NormedHeads<s>;
+};
+
+/// Keys whose head the lanes hold whole, and q behind them, normalised on the way. `keys` are
+/// loaded and know their page.
+template <AppendWarpSpec spec>
+__device__ __forceinline__ void append_normed(const AppendParams& p, int64_t token, int32_t share,
+                                              int64_t position, uint32_t shared, const Heads& keys,
+                                              NormedHeads<spec.key_rows()>& key_heads) {
+  constexpr HeadRowSpec kKeys = spec.key_rows(), kQueries = spec.query_rows();
+  LaneAngles<spec.vec> angles[kKeys.passes()]{};
+  if constexpr (spec.rotated_dim > 0) {
+    const AngleSource source{p.turns, p.cos_sin_cache, p.cache_stride};
+#pragma unroll
+    for (int32_t i = 0; i < kKeys.passes(); ++i) {
+      make_angles<kKeys>(source, position, i, shared, angles[i]);
+    }
+  }
+  key_heads.finish(keys, share_of<kKeys>(p.num_kv_heads, share, p.share_shift),
+                   {static_cast<const char*>(p.k_weight), p.norm_eps, p.norm_weight_offset},
+                   angles);
+  if constexpr (spec.has_q) {
+    const Heads queries = queries_of<spec>(p, token);
+    const HeadRange range = share_of<kQueries>(p.num_qo_heads, share, p.share_shift);
+    NormedHeads<kQueries> heads;
+    heads.begin(queries, range);
+    heads.finish(queries, range,
+                 {static_cast<const char*>(p.q_weight), p.norm_eps, p.norm_weight_offset}, angles);
+  }
 }
 
 }  // namespace append_kernel
@@ -140,15 +208,17 @@ __device__ __forceinline__ void append_tokens(const AppendParams& p) {
   }
   if (token >= p.nnz) return;
 
-  extern __shared__ __align__(16) char smem[];
-  float* const shared = reinterpret_cast<float*>(smem + threadIdx.x / 32 * kKeys.angle_bytes());
-  const AngleSource source{p.turns, p.cos_sin_cache, p.cache_stride};
+  const uint32_t shared = dynamic_smem() + threadIdx.x / 32 * kKeys.angle_bytes();
   const HeadRange key_range = share_of<kKeys>(p.num_kv_heads, share, p.share_shift);
   const HeadRange value_range = share_of<kValues>(p.num_kv_heads, share, p.share_shift);
 
-  LaneUnit key = lane_unit<kKeys>(0, true);
-  HeadBatch<kKeys> key_batch;
-  key_batch.begin(keys, key_range, key);
+  using KeyBatch = typename ChosenKeys<spec.normed, spec.key_rows()>::type;
+  KeyBatch key_batch;
+  if constexpr (spec.normed) {
+    key_batch.begin(keys, key_range);
+  } else {
+    key_batch.begin(keys, key_range, lane_unit<kKeys>(0, true));
+  }
   const TokenPlace place = place_of<(spec.rotated_dim > 0)>(p, token);
   if (!place.right) return;
   const AppendSlot slot = place.slot;
@@ -157,17 +227,10 @@ __device__ __forceinline__ void append_tokens(const AppendParams& p) {
   values.to = static_cast<char*>(p.v_cache) +
               (slot.page * p.v_cache_stride_page + slot.row * p.v_cache_stride_token) * kOut;
 
-  LaneAngles<spec.vec> angles{};
-#pragma unroll 1  // a long head takes many passes: one is compiled
-  for (int32_t pass = 0;;) {
-    if constexpr (spec.rotated_dim > 0) {
-      make_angles<kKeys>(source, place.angle_position, pass, shared, angles);
-    }
-    key_batch.finish(keys, key_range, key, angles);
-    if constexpr (spec.has_q) append_queries<spec>(p, token, share, pass, angles);
-    if (++pass == kKeys.passes()) break;
-    key = lane_unit<kKeys>(pass, true);
-    key_batch.begin(keys, key_range, key);
+  if constexpr (spec.normed) {
+    append_normed<spec>(p, token, share, place.angle_position, shared, keys, key_batch);
+  } else {
+    append_keys<spec>(p, token, share, place.angle_position, shared, keys, key_batch);
   }
 #pragma unroll 1
   for (int32_t pass = 0; pass < kValues.passes(); ++pass) {

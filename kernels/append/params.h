@@ -31,6 +31,12 @@ struct AppendParams {
   float k_scale, v_scale;  // what multiplies: 1 / the caller's
   const float* k_scales;   // [num_kv_heads], divides, or null
   const float* v_scales;
+  float q_scale;  // what multiplies: 1 / the caller's
+
+  // Normalisation of heads, with qk_norm.
+  const void* k_weight;  // [head_dim_qk] or null
+  const void* q_weight;  // [head_dim_qk] or null
+  float norm_eps, norm_weight_offset;
 
   // Angles: of rope_positions when one of the two is not null, else of positions; from a cache, or
   // else from frequencies.

@@ -20,6 +20,7 @@ struct AppendSpec {
   int32_t head_dim_vo = 0;
   int32_t page_size = 0;
   Rope rope;  // dim filled in
+  DType dtype_q_out = DType::bf16;
 
   bool operator==(const AppendSpec&) const = default;
 };
@@ -34,6 +35,8 @@ struct AppendWarpSpec {
   int32_t rotated_dim = 0;  // 0 with mode none
   RopeMode mode = RopeMode::none;
   bool has_q = false;
+  bool normed = false;  // heads of k and q are normalised
+  DType dtype_q_out = DType::bf16;
   int32_t vec = 1;  // elements of an access: kernels/tile/head_rows.cuh
   int32_t unroll = 2;
   int32_t num_threads = 128;
@@ -45,7 +48,7 @@ struct AppendWarpSpec {
     return {dtype, dtype_kv, head_dim_qk, rotated_dim, mode, vec, unroll};
   }
   WEFT_HD constexpr HeadRowSpec query_rows() const {
-    return {dtype, dtype, head_dim_qk, rotated_dim, mode, vec, unroll};
+    return {dtype, dtype_q_out, head_dim_qk, rotated_dim, mode, vec, unroll};
   }
   WEFT_HD constexpr HeadRowSpec value_rows() const {
     return {dtype, dtype_kv, head_dim_vo, 0, RopeMode::none, vec, unroll};

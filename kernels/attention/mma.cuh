@@ -31,6 +31,8 @@ class AttentionMma {
     }
   }
 
+  __device__ __forceinline__ void prefetch() const { ring_.prefetch(); }
+
   __device__ __forceinline__ void run() {
 #pragma unroll 1
     for (int32_t s = 0; s + 1 < spec.num_stages; ++s) ring_.ask(s);
@@ -86,13 +88,18 @@ class AttentionMma {
       MmaQuery<spec>::rotate(p_, walk_, queries, smem_ + kSmem.turns);
       barrier_sync<kThreads>(0);
     }
+    if constexpr (spec.scales_queries()) {
+      MmaQuery<spec>::narrow(queries, smem_ + kSmem.scales);
+      barrier_sync<kThreads>(0);
+    }
     warp_.load_queries(queries, finish_.row_warp);
   }
 
   __device__ __forceinline__ void run_segment() {
     warp_.clear();
     MmaLogits<spec> logits;
-    logits.begin(p_, walk_, walk_.kv_head(p_, finish_.head_lane), finish_.row_warp);
+    logits.begin(p_, walk_, walk_.kv_head(p_, finish_.head_lane), finish_.row_warp,
+                 smem_ + kSmem.scales);
     const int32_t team_key = finish_.key_warp * kTeamKeys;
     const uint32_t team = smem_ + finish_.key_warp * spec.row_warps() * kSmem.slab_bytes;
 #pragma unroll 1
@@ -159,7 +166,10 @@ __device__ __forceinline__ void attention_mma(const AttentionMmaParams& p) {
   AttentionMma<spec> attention(p, smem, group, p.lanes.remainder(blockIdx.x, group));
   // Beside another list's kernel, which let this one start only after its own wait: whoever comes
   // behind waits for this grid alone, so this grid does not end before that one.
-  if (p.beside == 0) griddep_wait();
+  if (p.beside == 0) {
+    attention.prefetch();
+    griddep_wait();
+  }
   attention.run();
   if (p.beside != 0 && blockIdx.x == 0) griddep_wait();
 }

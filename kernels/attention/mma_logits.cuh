@@ -7,6 +7,7 @@
 
 #include "kernels/attention/mma_walk.cuh"
 #include "kernels/ptx/convert.cuh"
+#include "kernels/ptx/shared.cuh"
 
 namespace weft {
 
@@ -15,7 +16,9 @@ inline constexpr float kMmaNothing = -1e30f;  // m of a row that has seen no key
 
 template <AttentionMmaSpec spec>
 struct MmaLogits {
-  float scale;         // from raw to base-2 logits, or to natural ones when not linear
+  // From raw to base-2 logits, or to natural ones when not linear; of each row, where rows of
+  // queries were scaled.
+  float scale[spec.scales_queries() ? 2 : 1];
   bool linear;         // only a factor
   int32_t group_head;  // first query head of the KV head
   // Of the lane's rows g and g + 8:
@@ -24,11 +27,17 @@ struct MmaLogits {
   int32_t any_begin, any_end, all_begin, all_end;
 
   __device__ __forceinline__ void begin(const AttentionMmaParams& p, const MmaWalk<spec>& walk,
-                                        int32_t kv_head, int32_t row_warp) {
+                                        int32_t kv_head, int32_t row_warp, uint32_t scales) {
     const AttentionParams& a = p.args;
-    scale = a.sm_scale * a.k_scale * (a.k_scales == nullptr ? 1.0f : a.k_scales[kv_head]);
+    scale[0] = a.sm_scale * a.k_scale * (a.k_scales == nullptr ? 1.0f : a.k_scales[kv_head]);
     linear = a.logits_soft_cap == 0.0f && a.alibi_slopes == nullptr;
-    if (linear) scale *= kMmaLog2E;
+    if (linear) scale[0] *= kMmaLog2E;
+    if constexpr (spec.scales_queries()) {
+      const uint32_t at =
+          scales + (row_warp * 16 + static_cast<uint32_t>(threadIdx.x % 32) / 4) * 4;
+      scale[1] = scale[0] * __int_as_float(load_shared_i32(at + 32));
+      scale[0] *= __int_as_float(load_shared_i32(at));
+    }
     group_head = kv_head * p.group.divisor;
     const int32_t rows = walk.rows(p);
     const int32_t first = row_warp * 16, last = min_of(first + 15, rows - 1);
@@ -54,7 +63,8 @@ struct MmaLogits {
     if (linear) {
 #pragma unroll
       // Rounded before m is subtracted: fused into it, m's own rounding error would be left over.
-      for (int32_t i = 0; i < 8; ++i) s[i / 4][i % 4] = __fmul_rn(s[i / 4][i % 4], scale);
+      for (int32_t i = 0; i < 8; ++i)
+        s[i / 4][i % 4] = __fmul_rn(s[i / 4][i % 4], scale_of(i % 4 / 2));
     } else {
       map(p, walk, key, s);
     }
@@ -62,6 +72,9 @@ struct MmaLogits {
   }
 
  private:
+  __device__ __forceinline__ float scale_of(int32_t h) const {
+    return scale[spec.scales_queries() ? h : 0];
+  }
   __device__ static __forceinline__ int32_t visible_begin(const AttentionMmaParams& p,
                                                           const MmaWalk<spec>& walk,
                                                           int32_t token) {
@@ -90,7 +103,7 @@ struct MmaLogits {
 #pragma unroll
       for (int32_t i = 0; i < 4; ++i) {
         float& x = s[i / 2][2 * h + i % 2];
-        float y = x * scale;
+        float y = x * scale_of(h);
         if (cap > 0.0f) y = cap * tanh_approx(y * inverse_cap);
         x = y * kMmaLog2E + slope * static_cast<float>(key_of(key, i / 2, i % 2) - position);
       }

@@ -5,6 +5,7 @@
 
 #include "kernels/attention/mma_smem.h"
 #include "kernels/attention/mma_walk.cuh"
+#include "kernels/ptx/convert.cuh"
 #include "kernels/ptx/cp_async.cuh"
 #include "kernels/ptx/shared.cuh"
 #include "kernels/tile/rope.cuh"
@@ -53,6 +54,42 @@ struct MmaQuery {
       const int64_t position = int64_t{p.group.quotient(walk.item.row_begin + row)} + walk.ahead();
       Rotation::rotate_pair(Layout::q_rows(), queries, row, pair,
                             rope_angle(load_shared_u64(turns + pair * 8), position));
+    }
+  }
+
+  /// bf16 queries to f16 where they lie, each row times the power of two that brings its largest
+  /// into 128 .. 256; what undoes it goes to `scales`. A warp a row.
+  __device__ static __forceinline__ void narrow(uint32_t queries, uint32_t scales) {
+    constexpr int32_t kChunks = kSmem.q_rows.chunks;
+    const int32_t lane = threadIdx.x % 32;
+#pragma unroll 1
+    for (int32_t row = threadIdx.x / 32; row < spec.qo_tile; row += spec.num_warps) {
+      const uint32_t at = queries + Layout::q_rows().at(row, lane < kChunks ? lane : 0);
+      const uint4 x = load_shared_u32x4(at);
+      const uint32_t words[4] = {x.x, x.y, x.z, x.w};
+      float values[8];
+      uint32_t top = 0;  // as bits, which NaN and infinity lead
+#pragma unroll
+      for (int32_t i = 0; i < 4; ++i) {
+        unpack2<DType::bf16>(words[i], values[2 * i], values[2 * i + 1]);
+        top = max_of(top, max_of(words[i] & 0x7fffu, words[i] >> 16 & 0x7fffu));
+      }
+#pragma unroll
+      for (int32_t i = 16; i > 0; i /= 2) top = max_of(top, __shfl_xor_sync(~0u, top, i));
+      const uint32_t exponent = min_of(127u + 134u - (top >> 7), 254u);
+      const float factor = __uint_as_float(exponent << 23);
+      uint32_t halves[4];
+#pragma unroll
+      for (int32_t i = 0; i < 4; ++i) {
+        halves[i] = pack2<DType::f16>(values[2 * i] * factor, values[2 * i + 1] * factor);
+      }
+      if (lane < kChunks) {
+        store_shared(at, make_uint4(halves[0], halves[1], halves[2], halves[3]));
+      }
+      if (lane == 0) {
+        const uint32_t bits = (254u - exponent) << 23;
+        store_shared(scales + row * 4, static_cast<int32_t>(bits));
+      }
     }
   }
 

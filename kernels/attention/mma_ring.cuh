@@ -47,6 +47,28 @@ class MmaRing {
     smem_ = smem;
   }
 
+  /// Fetches the first stages of the CTA's keys into the L2, while the kernel ahead may still run:
+  /// a write of it that comes later goes through the same L2.
+  __device__ __forceinline__ void prefetch() const {
+    if (!more_ || p_.kv_vectors == 0) return;
+    const bool values = kOwnValues && lane_ >= 16;
+#pragma unroll 1
+    for (int32_t stage = 0; stage + 1 < spec.num_stages; ++stage) {
+      const int32_t key = walk_.key + stage * kStageKeys + slab_key_ + lane_ % kSlabKeys;
+      if (key >= walk_.key_end) return;
+      const int32_t page = p_.page.quotient(key);
+      int64_t slot = p_.page.remainder(key, page), id = 0;
+      if (p_.args.kv_indices != nullptr) {
+        id = p_.args.kv_indices[walk_.first_page + page];
+      } else {
+        slot += walk_.first_page;
+      }
+      const char* row = (values ? value_base_ : key_base_) + id * page_bytes_ + slot * token_bytes_;
+#pragma unroll
+      for (int32_t at = 0; at < kSmem.k_rows.chunks * 16; at += 128) prefetch_l2(row + at);
+    }
+  }
+
   /// Asks for the next stage, into slot `slot`, and looks up the one after it.
   __device__ __forceinline__ void ask(int32_t slot) {
     if (more_) {

@@ -24,6 +24,7 @@ struct AttentionMmaSmem {
   int32_t total;        // fixed_splits: the state of a whole tile so far, o and then sums
   int32_t turns;        // RoPE: uint64 of every two columns of k, 0 where nothing turns
   int32_t flag;         // int32: this CTA merges
+  int32_t scales;       // scales_queries: float [qo_tile], what a row of queries was divided by
   int32_t bytes;
 
   WEFT_HD static constexpr AttentionMmaSmem of(const AttentionMmaSpec& s) {
@@ -43,7 +44,8 @@ struct AttentionMmaSmem {
     if (s.fixed_splits) m.turns += s.row_warps() * accumulator + s.qo_tile * 2 * 4;
     m.flag = m.turns;
     if (s.rope.mode != RopeMode::none) m.flag += round_up(s.head_dim_qk, 16) / 2 * 8;
-    m.bytes = m.flag + 16;
+    m.scales = m.flag + 16;
+    m.bytes = m.scales + (s.scales_queries() ? s.qo_tile * 4 : 0);
     return m;
   }
 };

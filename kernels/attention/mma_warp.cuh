@@ -20,6 +20,7 @@ struct MmaWarp {
   static constexpr int32_t kTiles = round_up(spec.head_dim_vo, 16) / 8;  // of 8 columns of o
   static constexpr bool kKeepQ = kSteps <= 8;  // in registers; wider ones are read block by block
   static constexpr float kSlack = 8.0f;
+  static constexpr DType kCompute = spec.compute();
   /// One-byte keys: an ldmatrix gives a lane four columns in a row, so that products take columns
   /// 4t, 4t + 1 and 4t + 2, 4t + 3 where 16-bit ones take 2t, 2t + 1 and 8 more; queries alike.
   static constexpr bool kBytes = is_fp8(spec.dtype_kv);
@@ -68,8 +69,8 @@ struct MmaWarp {
     for (int32_t j = 0; j < kTiles / 2; ++j) {
       uint32_t v[4];
       load_values(values, j, v);
-      mma16816<spec.dtype_q>(o[2 * j], weights, v[0], v[1]);
-      mma16816<spec.dtype_q>(o[2 * j + 1], weights, v[2], v[3]);
+      mma16816<kCompute>(o[2 * j], weights, v[0], v[1]);
+      mma16816<kCompute>(o[2 * j + 1], weights, v[2], v[3]);
     }
   }
 
@@ -114,7 +115,7 @@ struct MmaWarp {
 #pragma unroll
       for (int32_t i = 0; i < 4; ++i) {
         const uint32_t word = bytes[i / 2 * 2];
-        k[i] = widen_fp8<spec.dtype_kv, spec.dtype_q>(
+        k[i] = widen_fp8<spec.dtype_kv, kCompute>(
             static_cast<uint16_t>(i % 2 == 0 ? word : word >> 16));
       }
     } else {
@@ -131,9 +132,7 @@ struct MmaWarp {
       ldmatrix4_trans(bytes, values + Layout::v_rows().at(lane % 16, j));
 #pragma unroll
       for (int32_t i = 0; i < 4; ++i) {
-        const uint32_t word = bytes[i % 2] >> (i / 2 * 8);
-        v[i] = widen_fp8<spec.dtype_kv, spec.dtype_q>(
-            static_cast<uint16_t>((word & 0xff) | (word >> 8 & 0xff00)));
+        v[i] = widen_fp8<spec.dtype_kv, kCompute>(alternate_bytes(bytes[i % 2], i / 2));
       }
     } else {
       ldmatrix4_trans(v, values + Layout::v_rows().at(lane % 16, 2 * j + lane / 16));
@@ -143,13 +142,13 @@ struct MmaWarp {
   __device__ __forceinline__ void multiply_step(int32_t j, const uint32_t (&k)[4],
                                                 float (&s)[2][4]) {
     if constexpr (kKeepQ) {
-      mma16816<spec.dtype_q>(s[0], q[j], k[0], k[1]);
-      mma16816<spec.dtype_q>(s[1], q[j], k[2], k[3]);
+      mma16816<kCompute>(s[0], q[j], k[0], k[1]);
+      mma16816<kCompute>(s[1], q[j], k[2], k[3]);
     } else {
       uint32_t a[4];
       load_step(j, a);
-      mma16816<spec.dtype_q>(s[0], a, k[0], k[1]);
-      mma16816<spec.dtype_q>(s[1], a, k[2], k[3]);
+      mma16816<kCompute>(s[0], a, k[0], k[1]);
+      mma16816<kCompute>(s[1], a, k[2], k[3]);
     }
   }
 
@@ -167,7 +166,7 @@ struct MmaWarp {
   // The same with keys turned on the way: of a word of two columns, pairs lie within (interleaved)
   // or between the words of two steps (neox).
   __device__ __forceinline__ void rotated_dots(int32_t key, uint32_t keys, float (&s)[2][4]) {
-    using Rotation = TileRotation<spec.rope, spec.head_dim_qk, spec.dtype_q>;
+    using Rotation = TileRotation<spec.rope, spec.head_dim_qk, kCompute>;
     const int32_t lane = threadIdx.x % 32;
     const uint32_t position = key + lane / 4;
     if constexpr (spec.rope.mode == RopeMode::interleaved) {
@@ -230,10 +229,10 @@ struct MmaWarp {
       x[i / 4][i % 4] = exp2_approx(x[i / 4][i % 4]);
       d[i % 4 / 2] += x[i / 4][i % 4];
     }
-    weights[0] = pack2<spec.dtype_q>(x[0][0], x[0][1]);
-    weights[1] = pack2<spec.dtype_q>(x[0][2], x[0][3]);
-    weights[2] = pack2<spec.dtype_q>(x[1][0], x[1][1]);
-    weights[3] = pack2<spec.dtype_q>(x[1][2], x[1][3]);
+    weights[0] = pack2<kCompute>(x[0][0], x[0][1]);
+    weights[1] = pack2<kCompute>(x[0][2], x[0][3]);
+    weights[2] = pack2<kCompute>(x[1][0], x[1][1]);
+    weights[3] = pack2<kCompute>(x[1][2], x[1][3]);
   }
 
   // Raises m of the rows that ask for it to their largest logit, and rescales them; a row's bits do

@@ -28,6 +28,7 @@ enum class RowFault : uint8_t {
   presence_penalty,
   lengths,
   row_to_batch,
+  row_starts,
   draft_token_ids,
 };
 
@@ -75,6 +76,8 @@ WEFT_HD constexpr const char* name_of(RowFault fault) {
       return "presence_penalty";
     case RowFault::lengths:
       return "lengths";
+    case RowFault::row_starts:
+      return "row_starts";
     case RowFault::row_to_batch:
       return "row_to_batch";
     case RowFault::draft_token_ids:

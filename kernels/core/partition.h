@@ -30,9 +30,11 @@ WEFT_HD constexpr int64_t least_share(const ScheduleSpec& s) {
   return s.cost.fixed + int64_t{s.min_blocks} * block_cost(s.cost, 1);
 }
 
+inline constexpr int64_t kSpareFixed = 8;  // times the fixed cost of a piece
+
 /// The tiles of equal requests, dealt to all but a few groups so that each gets whole ones or an
 /// equal piece of one, leave nothing or the least to merge: on a GPU, whose memory a few idle
-/// groups do not slow down, 2 to 4 us of a decode step.
+/// groups hardly slow down, 2 to 4 us of a short decode step.
 /// `most_groups`: those this list may use, at most num_groups (kernels/core/share.h); a share is
 /// used whole, since what it leaves idle computes nothing for the other list either.
 WEFT_HD GroupShares group_shares(const ScheduleSpec& s, int64_t total_cost, int64_t num_tiles,
@@ -42,7 +44,10 @@ WEFT_HD GroupShares group_shares(const ScheduleSpec& s, int64_t total_cost, int6
   if (s.spare_groups > 0 && tiles > 0 && most_groups == s.num_groups) {
     const int64_t even =
         tiles > active ? ceil_div(tiles, ceil_div(tiles, active)) : active / tiles * tiles;
-    if (even >= active - s.spare_groups) active = even;
+    // What the others do more must not take long: at 250 us a call it lost 3 to 6 us.
+    const bool short_enough =
+        total_cost / active * (active - even) <= kSpareFixed * s.cost.fixed * even;
+    if (even >= active - s.spare_groups && short_enough) active = even;
   }
   const int64_t share = total_cost / active;
   return {total_cost, share, static_cast<uint32_t>(total_cost - share * active),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // norm_rows: RMS or layer normalisation of rows, with the residual added before and a scale and a
-// conversion after. Bound by memory: a row stays in registers from its one load to its one store;
-// a CTA that goes on to another row asks for that one before it sums this one.
+// conversion after. Bound by memory: a row stays in registers from its one load to its one store,
+// and the CTAs of an SM hide each other's waits.
 #pragma once
 
 #include "kernels/norm/params.h"
@@ -173,17 +173,21 @@ __device__ __forceinline__ float factor_of(const NormParams& p, float squares) {
   return rsqrt_approx(squares * (1.0f / static_cast<float>(s.hidden)) + p.eps);
 }
 
-/// A row that a lane holds whole.
+/// What a lane holds of a whole row, normalised and written. Weights are asked for last, so that
+/// they arrive while the lanes meet and take no registers while the row is on its way.
 template <NormWarpSpec s>
-__device__ __forceinline__ Statistics statistics(const NormParams& p, const RowBits<s>& bits,
-                                                 int32_t lane, int32_t& turn) {
+__device__ __forceinline__ void normalise(const NormParams& p, const Row& row, int32_t lane,
+                                          const RowBits<s>& bits, int32_t& turn) {
   Statistics t{0.0f, 0.0f};
   if constexpr (s.kind == NormKind::layer) {
     t.mean = sum_over_row<s>(part_of_sum<s, true>(bits, 0.0f, lane, 0), turn) *
              (1.0f / static_cast<float>(s.hidden));
   }
-  t.factor = factor_of<s>(p, sum_over_row<s>(part_of_sum<s, false>(bits, t.mean, lane, 0), turn));
-  return t;
+  const float part = part_of_sum<s, false>(bits, t.mean, lane, 0);
+  WeightBits<s> weights{};
+  if (row.weight != nullptr) load_piece<s, s.dtype_weight>(row.weight, lane, 0, weights);
+  t.factor = factor_of<s>(p, sum_over_row<s>(part, turn));
+  write_piece<s>(p, row, lane, 0, bits, weights, t);
 }
 
 /// A row of several pieces: read once for each sum and once to write.
@@ -225,54 +229,18 @@ __device__ __forceinline__ void long_row(const NormParams& p, const Row& row, in
   }
 }
 
-/// What is loaded of one row that a lane holds whole.
+/// A row that a lane holds whole.
 template <NormWarpSpec s>
-struct HeldRow {
-  Row at;
-  RowBits<s> bits, residual;
-
-  __device__ __forceinline__ void load(const NormParams& p, uint32_t index, int32_t lane) {
-    at = row_at<s>(p, index);
-    load_piece<s, s.dtype>(at.x, lane, 0, bits);
-    if constexpr (s.adds) load_piece<s, s.dtype>(at.residual, lane, 0, residual);
+__device__ __forceinline__ void short_row(const NormParams& p, const Row& row, int32_t lane,
+                                          int32_t& turn) {
+  RowBits<s> bits;
+  load_piece<s, s.dtype>(row.x, lane, 0, bits);
+  if constexpr (s.adds) {
+    RowBits<s> residual;
+    load_piece<s, s.dtype>(row.residual, lane, 0, residual);
+    add_piece<s>(row, lane, 0, bits, residual);
   }
-};
-
-/// One row.
-template <NormWarpSpec s>
-__device__ __forceinline__ void one_row(const NormParams& p, uint32_t index, int32_t lane) {
-  HeldRow<s> row;
-  row.load(p, index, lane);
-  WeightBits<s> weights{};
-  if (row.at.weight != nullptr) load_piece<s, s.dtype_weight>(row.at.weight, lane, 0, weights);
-  if constexpr (s.adds) add_piece<s>(row.at, lane, 0, row.bits, row.residual);
-  int32_t turn = 0;
-  const Statistics t = statistics<s>(p, row.bits, lane, turn);
-  write_piece<s>(p, row.at, lane, 0, row.bits, weights, t);
-}
-
-/// Rows from `index` on, `step` apart. Weights are those of the first, since all have the same.
-template <NormWarpSpec s>
-__device__ __forceinline__ void many_rows(const NormParams& p, uint32_t index, uint32_t step,
-                                          int32_t lane) {
-  HeldRow<s> row;
-  row.load(p, index, lane);
-  WeightBits<s> weights{};
-  if (row.at.weight != nullptr) load_piece<s, s.dtype_weight>(row.at.weight, lane, 0, weights);
-  int32_t turn = 0;
-  const uint32_t in_warp = (threadIdx.x % 32) / s.lanes;
-#pragma unroll 1
-  while (true) {
-    index += step;
-    const bool goes_on = index - in_warp < static_cast<uint32_t>(p.num_rows);
-    if constexpr (s.adds) add_piece<s>(row.at, lane, 0, row.bits, row.residual);
-    HeldRow<s> ahead;
-    if (goes_on) ahead.load(p, index, lane);
-    const Statistics t = statistics<s>(p, row.bits, lane, turn);
-    write_piece<s>(p, row.at, lane, 0, row.bits, weights, t);
-    if (!goes_on) return;
-    row = ahead;
-  }
+  normalise<s>(p, row, lane, bits, turn);
 }
 
 }  // namespace norm_kernel
@@ -284,22 +252,15 @@ __device__ __forceinline__ void norm_rows(const NormParams& p) {
   griddep_launch_dependents();
   const int32_t lane = static_cast<int32_t>(threadIdx.x) % spec.lanes;
   const uint32_t index = blockIdx.x * spec.rows_per_cta() + threadIdx.x / spec.lanes;
-  const uint32_t step = gridDim.x * spec.rows_per_cta();
   const uint32_t warp_row = index - (threadIdx.x % 32) / spec.lanes;
   if (warp_row >= static_cast<uint32_t>(p.num_rows)) return;  // no row for the whole warp
   griddep_wait();
+  const Row row = row_at<spec>(p, index);  // reads a scale
+  int32_t turn = 0;
   if constexpr (spec.pieces() == 1) {
-    if constexpr (spec.ahead) {
-      many_rows<spec>(p, index, step, lane);
-    } else {
-      one_row<spec>(p, index, lane);
-    }
+    short_row<spec>(p, row, lane, turn);
   } else {
-    int32_t turn = 0;
-#pragma unroll 1
-    for (uint32_t i = index; i < static_cast<uint32_t>(p.num_rows); i += step) {
-      long_row<spec>(p, row_at<spec>(p, i), lane, turn);
-    }
+    long_row<spec>(p, row, lane, turn);
   }
 }
 

@@ -34,9 +34,8 @@ struct NormWarpSpec {
   NormKind kind = NormKind::rms;
   bool adds = false;  // the residual
   int32_t hidden = 0;
-  int32_t vec = 1;     // elements of an access, a power of two that divides hidden
-  int32_t lanes = 1;   // a power of two: some of a warp, or all threads of a CTA
-  bool ahead = false;  // a CTA does many rows, and loads one while it sums another
+  int32_t vec = 1;    // elements of an access, a power of two that divides hidden
+  int32_t lanes = 1;  // a power of two: some of a warp, or all threads of a CTA
   int32_t num_threads = 128;
   int32_t ctas_per_sm = 8;  // bounds registers
 
@@ -45,10 +44,10 @@ struct NormWarpSpec {
   WEFT_HD constexpr int32_t needed() const { return ceil_div<int32_t>(hidden, vec); }
   /// Registers that hold a vector.
   WEFT_HD constexpr int32_t words() const { return max_of<int32_t>(vec * size_of(dtype) / 4, 1); }
-  /// Vectors that a lane holds at once, in 16 registers; four of single elements. A longer row is
+  /// Vectors that a lane holds at once, in 12 registers; four of single elements. A longer row is
   /// read again.
   WEFT_HD constexpr int32_t vectors() const {
-    return min_of<int32_t>(ceil_div<int32_t>(needed(), lanes), vec > 1 ? 16 / words() : 4);
+    return min_of<int32_t>(ceil_div<int32_t>(needed(), lanes), vec > 1 ? 12 / words() : 4);
   }
   /// Pieces of a row that are held one after the other; 1 for all but the longest rows.
   WEFT_HD constexpr int32_t pieces() const {

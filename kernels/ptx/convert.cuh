@@ -49,6 +49,11 @@ __device__ __forceinline__ void unpack2(uint32_t word, float& low, float& high) 
   }
 }
 
+/// Bytes 0 and 2 of a word, or 1 and 3.
+__device__ __forceinline__ uint16_t alternate_bytes(uint32_t word, int32_t first) {
+  return static_cast<uint16_t>(__byte_perm(word, 0, first == 0 ? 0x4420 : 0x4431));
+}
+
 /// Two one-byte elements, the lower byte first, as two of `to` (sm_89 and later). Exact.
 template <DType from, DType to>
 __device__ __forceinline__ uint32_t widen_fp8(uint16_t pair) {

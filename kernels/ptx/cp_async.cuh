@@ -19,6 +19,11 @@ __device__ __forceinline__ uint64_t l2_evict_normal() {
   return policy;
 }
 
+/// Asks for a line of the L2, and for nothing else.
+__device__ __forceinline__ void prefetch_l2(const void* at) {
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(at) : "memory");
+}
+
 __device__ __forceinline__ void cp_async16(uint32_t to, const void* from, uint64_t policy) {
   asm volatile("cp.async.cg.shared.global.L2::cache_hint.L2::128B [%0], [%1], 16, %2;" ::"r"(to),
                "l"(from), "l"(policy)

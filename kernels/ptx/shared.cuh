@@ -50,9 +50,22 @@ __device__ __forceinline__ float4 load_shared_f32x4(uint32_t at) {
                : "memory");
   return x;
 }
+__device__ __forceinline__ uint4 load_shared_u32x4(uint32_t at) {
+  uint4 x;
+  asm volatile("ld.shared.v4.b32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(x.x), "=r"(x.y), "=r"(x.z), "=r"(x.w)
+               : "r"(at)
+               : "memory");
+  return x;
+}
 __device__ __forceinline__ float2 load_shared_f32x2(uint32_t at) {
   float2 x;
   asm volatile("ld.shared.v2.f32 {%0, %1}, [%2];" : "=f"(x.x), "=f"(x.y) : "r"(at) : "memory");
+  return x;
+}
+__device__ __forceinline__ float load_shared_f32(uint32_t at) {
+  float x;
+  asm volatile("ld.shared.f32 %0, [%1];" : "=f"(x) : "r"(at) : "memory");
   return x;
 }
 __device__ __forceinline__ int32_t load_shared_i32(uint32_t at) {

@@ -85,8 +85,7 @@ __device__ __forceinline__ void rope_tokens(const RopeParams& p) {
                       static_cast<int32_t>(warp & ((1u << p.share_shift) - 1)), p.share_shift);
   const Heads heads(p, token, size_of(spec.dtype));
   const AngleSource source{p.turns, p.cos_sin_cache, p.cache_stride};
-  extern __shared__ __align__(16) char smem[];
-  float* const shared = reinterpret_cast<float*>(smem + threadIdx.x / 32 * kRows.angle_bytes());
+  const uint32_t shared = dynamic_smem() + threadIdx.x / 32 * kRows.angle_bytes();
   griddep_wait();
 #pragma unroll 1  // a long head takes many: one is compiled
   for (int32_t pass = 0; pass < kRows.passes(); ++pass) {

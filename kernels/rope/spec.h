@@ -29,9 +29,9 @@ struct RopeWarpSpec {
   int32_t rotated_dim = 0;
   RopeMode mode = RopeMode::neox;
   int32_t vec = 1;  // elements of an access: kernels/tile/head_rows.cuh
-  int32_t unroll = 2;
-  int32_t num_threads = 256;
-  int32_t ctas_per_sm = 3;  // bounds registers
+  int32_t unroll = 1;
+  int32_t num_threads = 128;
+  int32_t ctas_per_sm = 6;  // bounds registers
 
   bool operator==(const RopeWarpSpec&) const = default;
 

@@ -16,10 +16,12 @@ struct Largest {
   float most = -__int_as_float(0x7f800000);
   bool nan = false;
 
-  /// The form in which a value is kept: no -0, no +infinity, no NaN.
-  template <bool probs>
+  /// The form in which a value is kept: no -0, no +infinity, no NaN; of probabilities nothing below
+  /// 0, and with `finite` nothing below the lowest number.
+  template <bool probs, bool finite = false>
   __device__ __forceinline__ float take(float z) {
-    nan |= z != z;
+    if constexpr (!finite) nan |= z != z;
+    if constexpr (finite) z = fmaxf(z, -kLargest);  // NaN too
     z = fminf(__fadd_rn(z, 0.0f), kLargest);
     if constexpr (probs) z = fmaxf(z, 0.0f);
     most = fmaxf(most, z);
@@ -53,7 +55,7 @@ __device__ __forceinline__ void keep_values(uint32_t to, const float (&z)[vec]) 
 }
 
 /// The row's values into shared memory, each thread those it will look at; the largest of them.
-template <DType dtype, int vec, RowSlices slices, bool linear>
+template <DType dtype, int vec, bool finite, RowSlices slices, bool linear>
 __device__ __forceinline__ Largest load_row(const RowSearch<slices, linear>& row, const char* data,
                                             int32_t length) {
   using Search = RowSearch<slices, linear>;
@@ -73,7 +75,7 @@ __device__ __forceinline__ Largest load_row(const RowSearch<slices, linear>& row
         end_of_row<dtype, vec>(data, at, length, z);
 #pragma unroll
         for (int e = 0; e < vec; ++e) {
-          if (at + e < length) z[e] = largest.template take<linear>(z[e]);
+          if (at + e < length) z[e] = largest.template take<linear, finite>(z[e]);
         }
         keep_values<vec>(row.value_at(i * kStep + mine), z);
       }
@@ -90,7 +92,7 @@ __device__ __forceinline__ Largest load_row(const RowSearch<slices, linear>& row
       float z[vec];
       to_f32<dtype, vec>(raw[i], z);
 #pragma unroll
-      for (int e = 0; e < vec; ++e) z[e] = largest.template take<linear>(z[e]);
+      for (int e = 0; e < vec; ++e) z[e] = largest.template take<linear, finite>(z[e]);
       keep_values<vec>(row.value_at((step + i) * kStep + mine), z);
     }
   }

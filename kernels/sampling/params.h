@@ -76,7 +76,10 @@ WEFT_HD SampleRequest sample_request(const SamplingParams& p, int64_t i) {
   using detail::value_or;
   SampleRequest r{};
   r.row = p.indices == nullptr ? i : p.indices[i];
-  blame(r, r.row >= 0 && r.row < p.num_rows, RowFault::indices);
+  if (r.row < 0 || r.row >= p.num_rows) {
+    blame(r, false, RowFault::indices);
+    r.row = 0;
+  }
   r.temperature = value_or(p.temperature, i, 1.0f);
   blame(r, r.temperature >= 0.0f && r.temperature <= kMaxTemperature, RowFault::temperature);
   r.top_k = p.top_k == nullptr || p.top_k[i] <= 0 ? p.vocab_size : p.top_k[i];
@@ -90,7 +93,6 @@ WEFT_HD SampleRequest sample_request(const SamplingParams& p, int64_t i) {
   blame(r, is_finite(r.frequency), RowFault::frequency_penalty);
   r.presence = value_or(p.presence_penalty, i, 0.0f);
   blame(r, is_finite(r.presence), RowFault::presence_penalty);
-  if (r.bad) r.row = 0;
   r.adjusts = p.bias != nullptr || p.allowed != nullptr || p.prompt_mask != nullptr ||
               p.output_counts != nullptr;
   return r;

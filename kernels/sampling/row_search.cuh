@@ -3,7 +3,7 @@
 // and topk make in it: sums of masses, and the cut below a number of tokens or an amount of mass.
 // Integers throughout, so nothing depends on the order in which threads and CTAs come.
 //
-// A cut is narrowed by histograms of 256 bins. The first one of a long row is over powers of two
+// A cut is narrowed by histograms of 512 bins. The first one of a long row is over powers of two
 // below the largest; what falls into the bin that matters mostly fits a list, which every CTA then
 // narrows for itself by the bits of its keys. Where it does not fit, the row is looked at again.
 #pragma once
@@ -22,18 +22,18 @@ struct Wanted {
   uint32_t least;
 };
 
-/// Bins of values by how far they are below the largest: seven for a power of two, so that the last
-/// one begins where masses end.
+/// Bins of values by how far they are below the largest: fourteen for a power of two, so that the
+/// last one begins where masses end.
 template <bool linear>
 struct FallBins {
   float top, rate;
 
   __device__ __forceinline__ explicit FallBins(const MassScale& s)
-      : top(s.top), rate(fminf(7.0f * s.rate, kLargest)) {}
+      : top(s.top), rate(fminf(14.0f * s.rate, kLargest)) {}
 
   __device__ __forceinline__ uint32_t of(float z) const {
     constexpr uint32_t kLast = kSearchBins - 1;
-    if constexpr (linear) return min_of((bits_of(top) - bits_of(z)) >> 20, kLast);
+    if constexpr (linear) return min_of((bits_of(top) - bits_of(z)) >> 19, kLast);
     const float fall = __fmul_rn(__fadd_rn(top, -z), rate);
     return static_cast<uint32_t>(fminf(fall, static_cast<float>(kLast)));
   }
@@ -77,22 +77,49 @@ struct RowSearch {
     }
   }
 
-  /// Sum of the masses above `key`, and how many values are at it, in the stretch of this warp.
-  struct Tally {
-    uint64_t mass;
-    uint32_t at;
+  /// What the row's warps and CTAs hold of values above a key and at it.
+  struct Shares {
+    uint64_t before, here, all;  // above: in the CTAs before this one, in this one, in all
+    uint64_t ties_before, ties;  // how many are at the key, likewise
   };
-  __device__ __forceinline__ Tally tally(uint32_t key, const MassScale& scale) const {
-    Tally t{};
+
+  /// Where share_out leaves, for each warp of this CTA, what it has above and how many at the key.
+  __device__ __forceinline__ uint32_t tally_at(uint32_t warp) const {
+    return smem + kSmem.all_keys + 16 * warp;
+  }
+
+  /// Sums of amount(z) of the values above `key`, and counts of those at it.
+  template <class Amount>
+  __device__ __forceinline__ Shares share_out(uint32_t key, Amount&& amount) {
+    uint64_t above = 0;
+    uint32_t at = 0;
     const float least = value_of(key);
     each_value(least, [&](float z) {
-      const uint64_t mass = mass_of<linear>(z, scale);
-      t.mass += z > least ? mass : 0;
-      t.at += z == least;
+      const uint64_t x = amount(z);
+      above += z > least ? x : 0;
+      at += z == least;
     });
-    t.mass = warp_reduce(t.mass, Add());
-    t.at = static_cast<uint32_t>(warp_reduce(t.at, Add()));
-    return t;
+    above = warp_reduce(above, Add());
+    const uint64_t ties = warp_reduce(at, Add());
+    __syncthreads();  // the list has been read
+    if (lane() == 0) {
+      store_shared(tally_at(static_cast<uint32_t>(warp())), above);
+      store_shared(tally_at(static_cast<uint32_t>(warp())) + 8, ties);
+    }
+    __syncthreads();
+    const uint32_t other = static_cast<uint32_t>(lane()) % slices.num_warps();
+    uint64_t sums[2] = {load_shared_u64(tally_at(other)), load_shared_u64(tally_at(other) + 8)};
+#pragma unroll
+    for (int i = slices.num_warps() / 2; i > 0; i /= 2) {
+      sums[0] += __shfl_xor_sync(~0u, sums[0], i);
+      sums[1] += __shfl_xor_sync(~0u, sums[1], i);
+    }
+    Shares s{0, sums[0], 0, 0, sums[1]};
+    team.exchange(sums, [&](int r, const Mail& read) {
+      s.all += read(0);
+      if (r < team.rank) s.before += read(0), s.ties_before += read(1);
+    });
+    return s;
   }
 
   // ---- Histograms
@@ -162,12 +189,7 @@ struct RowSearch {
     for (int i = 0; i < kBins; ++i) {
       sum += load_shared_u64(totals + 8u * static_cast<uint32_t>(lane() * kBins + i));
     }
-    uint64_t upto = sum;
-#pragma unroll
-    for (int step = 1; step < 32; step *= 2) {
-      const uint64_t other = __shfl_sync(~0u, upto, max_of(lane() - step, 0));
-      if (lane() >= step) upto += other;
-    }
+    const uint64_t upto = warp_sum_upto(sum);
     uint64_t above = upto - sum;
     if (lane() == 31 && upto < amount) store_shared(words, int32_t{1 << 16});
     if (above >= amount || upto < amount) return;
@@ -250,6 +272,44 @@ struct RowSearch {
     }
   }
 
+  // ---- Ranks
+  // ---------------------------------------------------------------------------------------
+
+  /// Of the keys of a list, this thread's: how many are larger and how many equal, and the mass of
+  /// the larger ones.
+  struct Ranked {
+    uint32_t key, above, equal;
+    uint64_t mass, mass_above;
+  };
+
+  /// REQUIRES: number <= kThreads. Uses the histograms' memory for masses.
+  __device__ __forceinline__ Ranked rank(uint32_t number, const MassScale& scale) const {
+    const uint32_t keys = smem + kSmem.all_keys, masses = smem + kSmem.histograms;
+    Ranked r{};
+    const uint32_t i = threadIdx.x;
+    if (i < number) {
+      r.key = static_cast<uint32_t>(load_shared_i32(keys + 4 * i));
+      r.mass = mass_of<linear>(value_of(r.key), scale);
+    }
+    if (i < round_up(number, 4u)) store_shared(masses + 8 * i, r.mass);
+    if (i >= number && i < round_up(number, 4u)) store_shared(keys + 4 * i, int32_t{0});
+    __syncthreads();
+    if (i >= number) return r;
+#pragma unroll 1
+    for (uint32_t j = 0; j < number; j += 4) {
+      const float4 four = load_shared_f32x4(keys + 4 * j);
+      const uint32_t key[4] = {bits_of(four.x), bits_of(four.y), bits_of(four.z), bits_of(four.w)};
+#pragma unroll
+      for (uint32_t e = 0; e < 4; ++e) {
+        const uint64_t mass = load_shared_u64(masses + 8 * (j + e));
+        r.above += key[e] > r.key;
+        r.equal += key[e] == r.key;
+        r.mass_above += key[e] > r.key ? mass : 0;
+      }
+    }
+    return r;
+  }
+
   // ---- Cuts
   // --------------------------------------------------------------------------------------
 
@@ -285,7 +345,7 @@ struct RowSearch {
 #pragma unroll 1
     for (bool first = true; first || low != high; first = false) {
       const uint32_t span = high - low;
-      const int32_t shift = span < kSearchBins ? 0 : 24 - __clz(static_cast<int32_t>(span));
+      const int32_t shift = span < kSearchBins ? 0 : 23 - __clz(static_cast<int32_t>(span));
       clear_histogram();
       each_in(range, number, [&](float z) {
         const uint32_t key = key_of(z);

@@ -7,13 +7,10 @@
 #include "kernels/ptx/griddep.cuh"
 #include "kernels/sampling/load_row.cuh"
 #include "kernels/sampling/params.h"
+#include "kernels/sampling/row_floor.cuh"
 
 namespace weft {
 namespace sampling_kernel {
-
-// Largest k whose floor comes from the largest values of threads: few enough that most threads hold
-// none of the k.
-inline constexpr int32_t kMostFloorTokens = 256;
 
 template <SamplingRowSpec spec>
 using Search = RowSearch<spec.slices, spec.probs>;
@@ -38,46 +35,38 @@ __device__ __forceinline__ Largest adjust_row(const Search<spec>& row, const Sam
   return largest;
 }
 
-struct Top {
-  uint32_t key;    // of the row's largest value; ~0 when some value is NaN
-  uint32_t floor;  // a key that at least top_k values reach
-};
-
-/// The row's largest value, and from the largest of each thread a key that many values reach: `k`
-/// of one CTA reach it, or a share of k of each CTA.
+/// The cut of top-k and top-p in a short list of all values that reach it. `whole`: the mass that
+/// top-p is a share of, 0 for what top-k leaves.
 template <SamplingRowSpec spec>
-__device__ __forceinline__ Top find_top(Search<spec>& row, uint32_t mine, int32_t k) {
-  constexpr int kCtas = spec.slices.cluster;
-  // Threads that hold nothing but masked tokens stay out of the lower end.
-  const uint64_t ends = row.team.reduce(pair_of(mine, mine > kMaskedKey ? ~mine : 0), MostEach());
-  const uint32_t high = static_cast<uint32_t>(ends >> 32), low = ~static_cast<uint32_t>(ends);
-  uint64_t keys[3] = {high, 0, 0};
-  row.clear_histogram();  // by all CTAs, which take turns together
-  if (k <= kMostFloorTokens && high > low && high != ~0u) {
-    const float most = value_of(high);
-    const float rate = static_cast<float>(kSearchBins - 1) / (most - value_of(low));
-    const float fall = (most - value_of(max_of(mine, low))) * rate;
-    const uint32_t bin = static_cast<uint32_t>(fminf(fall, static_cast<float>(kSearchBins - 1)));
-    if (mine > kMaskedKey) row.count(bin, 1);
-    const auto of_one = row.find_bin(static_cast<uint64_t>(k), false);
-    __syncthreads();
-    const auto share = row.find_bin(static_cast<uint64_t>(ceil_div(k, kCtas)), false);
-    // Turned round, so that the largest is the smallest key.
-    const uint32_t own = mine > kMaskedKey ? ~mine : 0;
-    const uint64_t floors = row.team.reduce(
-        pair_of(bin <= of_one.index ? own : 0, bin <= share.index ? own : 0), MostEach());
-    if (of_one.reached) keys[1] = ~static_cast<uint32_t>(floors >> 32);
-    if (share.reached) keys[2] = ~static_cast<uint32_t>(floors);
+__device__ __forceinline__ Cut cut_by_rank(Search<spec>& row, const SampleRequest& r,
+                                           const MassScale& scale, uint32_t number,
+                                           uint64_t whole) {
+  const uint32_t words = row.smem + Search<spec>::kSmem.words;
+  const auto ranked = row.rank(number, scale);
+  const uint32_t k = static_cast<uint32_t>(r.top_k);
+  if (threadIdx.x < number && ranked.above < k && k <= ranked.above + ranked.equal) {
+    const uint32_t ties = k - ranked.above;
+    store_shared(words, pair_of(ties, ranked.key));
+    store_shared(words + 8, pair_of(ties, ranked.key));
+    store_shared(words + 16, ranked.mass_above + ties * ranked.mass);
   }
-  Top top{0, 0};
-  uint32_t of_all = ~0u;
-  row.team.exchange(keys, [&](int, const Mail& read) {
-    top.key = max_of(top.key, static_cast<uint32_t>(read(0)));
-    top.floor = max_of(top.floor, static_cast<uint32_t>(read(1)));
-    of_all = min_of(of_all, static_cast<uint32_t>(read(2)));
-  });
-  top.floor = max_of(top.floor, of_all);
-  return top;
+  __syncthreads();
+  const uint64_t by_count = load_shared_u64(words);
+  if (r.top_p < 1.0f) {
+    const uint64_t wanted =
+        share_of_mass(r.top_p, whole != 0 ? whole : load_shared_u64(words + 16));
+    const uint32_t least = static_cast<uint32_t>(by_count);
+    if (threadIdx.x < number && ranked.key >= least && ranked.mass_above < wanted &&
+        wanted <= ranked.mass_above + ranked.equal * ranked.mass) {
+      uint32_t ties =
+          static_cast<uint32_t>((wanted - ranked.mass_above + ranked.mass - 1) / ranked.mass);
+      if (ranked.key == least) ties = min_of(ties, static_cast<uint32_t>(by_count >> 32));
+      store_shared(words + 8, pair_of(ties, ranked.key));
+    }
+    __syncthreads();
+  }
+  const uint64_t cut = load_shared_u64(words + 8);
+  return {static_cast<uint32_t>(cut), static_cast<uint32_t>(cut >> 32)};
 }
 
 /// Mass that `cut` keeps: of a list that has all of it, else of the row.
@@ -136,6 +125,14 @@ __device__ __forceinline__ Cut cut_of(Search<spec>& row, const SamplingParams& p
         continue;
       }
       if (floored) whole_list = number;
+      if (floored && number <= static_cast<uint32_t>(spec.slices.num_threads)) {
+        uint64_t whole = 0;
+        if (p.joint && r.top_p < 1.0f) {
+          range = {range.bins, value_of(kMaskedKey + 1), kSearchBins};
+          whole = kept_mass<spec>(row, scale, Cut{}, range, kNoList);
+        }
+        return cut_by_rank<spec>(row, r, scale, number, whole);
+      }
     }
     Cut found;
     if (row.find(wanted, scale, range, number, found)) {
@@ -147,108 +144,61 @@ __device__ __forceinline__ Cut cut_of(Search<spec>& row, const SamplingParams& p
   return cut;
 }
 
-/// What the row's warps and CTAs hold of what is kept.
-struct Shares {
-  uint64_t mass_before, mass, all_mass;  // of the CTAs before this one, of this one, of all
-  uint64_t ties_before, ties;            // values at the cut, likewise
-};
-
-/// Leaves the tallies of this CTA's warps in the list's memory, mass and number at 16 bytes each.
-template <SamplingRowSpec spec>
-__device__ __forceinline__ Shares share_out(Search<spec>& row, const Cut& cut,
-                                            const MassScale& scale) {
-  constexpr int kWarps = spec.slices.num_warps();
-  const auto tally = row.tally(cut.key, scale);
-  const uint32_t tallies = row.smem + Search<spec>::kSmem.all_keys;
-  __syncthreads();  // the list has been read
-  if (row.lane() == 0) {
-    store_shared(tallies + 16u * static_cast<uint32_t>(row.warp()), tally.mass);
-    store_shared(tallies + 16u * static_cast<uint32_t>(row.warp()) + 8, uint64_t{tally.at});
-  }
-  __syncthreads();
-  uint64_t sums[2] = {0, 0};
-#pragma unroll
-  for (uint32_t w = 0; w < kWarps; ++w) {
-    sums[0] += load_shared_u64(tallies + 16 * w);
-    sums[1] += load_shared_u64(tallies + 16 * w + 8);
-  }
-  Shares s{0, sums[0], 0, 0, sums[1]};
-  row.team.exchange(sums, [&](int r, const Mail& read) {
-    const uint64_t mass = read(0), ties = read(1);
-    s.all_mass += mass;
-    if (r < row.team.rank) s.mass_before += mass, s.ties_before += ties;
-  });
-  return s;
-}
-
-/// One of the values of this warp's stretch: the first at which the running sum of amount(z) passes
-/// `draw`. REQUIRES: there is one.
+/// Of the values of a warp's stretch, the one at which the running sum of amount(z) passes `draw`;
+/// -1 in all threads but the one that finds it. The whole CTA takes part.
 template <SamplingRowSpec spec, class Amount>
-__device__ __forceinline__ int32_t find_in_stretch(const Search<spec>& row, uint64_t draw,
+__device__ __forceinline__ int32_t find_in_stretch(Search<spec>& row, int32_t warp, uint64_t draw,
                                                    Amount&& amount) {
-  int32_t found = -1;
-#pragma unroll 1
-  for (int32_t i = 0; i < Search<spec>::kStretch; i += 128) {
-    const float4 z = load_shared_f32x4(row.value_at(i + row.lane() * 4));
-    const uint64_t a[4] = {amount(z.x), amount(z.y), amount(z.z), amount(z.w)};
-    const uint64_t sum = a[0] + a[1] + a[2] + a[3];
-    uint64_t upto = sum;
-#pragma unroll
-    for (int step = 1; step < 32; step *= 2) {
-      const uint64_t other = __shfl_sync(~0u, upto, max_of(row.lane() - step, 0));
-      if (row.lane() >= step) upto += other;
-    }
-    const uint64_t all = __shfl_sync(~0u, upto, 31);
-    if (draw >= all) {
-      draw -= all;
-      continue;
-    }
-    uint64_t before = upto - sum;
-    if (draw >= before && draw < upto) {
-      found = i + row.lane() * 4;
-#pragma unroll
-      for (int e = 0; e < 3; ++e) {
-        before += a[e];
-        found += draw >= before;
-      }
-    }
-    break;
+  constexpr int32_t kEach = ceil_div(Search<spec>::kStretch, spec.slices.num_threads);
+  const int32_t first = static_cast<int32_t>(threadIdx.x) * kEach;
+  const uint32_t at = row.smem + 4u * static_cast<uint32_t>(warp * Search<spec>::kStretch + first);
+  const bool mine = first < Search<spec>::kStretch;
+  uint64_t sum = 0;
+  for (int32_t i = 0; mine && i < kEach; ++i) {
+    sum += amount(__int_as_float(load_shared_i32(at + 4u * static_cast<uint32_t>(i))));
   }
-  return found;
+  uint64_t before = row.team.sum_before(sum);
+  if (draw < before || draw - before >= sum) return -1;
+  for (int32_t i = 0;; ++i) {
+    before += amount(__int_as_float(load_shared_i32(at + 4u * static_cast<uint32_t>(i))));
+    if (draw < before) return warp * Search<spec>::kStretch + first + i;
+  }
 }
 
 template <SamplingRowSpec spec>
 __device__ __forceinline__ void draw_token(Search<spec>& row, const SamplingParams& p,
-                                           int64_t sample, const Cut& cut, const MassScale& scale) {
+                                           int64_t sample, uint64_t random, const Cut& cut,
+                                           const MassScale& scale) {
   constexpr uint32_t kWarps = spec.slices.num_warps();
-  const Shares s = share_out<spec>(row, cut, scale);
+  const auto s = row.share_out(cut.key, [&](float z) { return mass_of<spec.probs>(z, scale); });
   const uint64_t each = cut.ties == 0 ? 0 : mass_of<spec.probs>(value_of(cut.key), scale);
-  const uint64_t total = s.all_mass + cut.ties * each;
-  const uint64_t offset = p.offset == nullptr ? 0 : static_cast<uint64_t>(p.offset[sample]);
-  const uint64_t random = random_bits(static_cast<uint64_t>(p.seed[sample]), offset, 0);
+  const uint64_t total = s.all + cut.ties * each;
   uint64_t draw = draw_below(total, random);
-  const bool at_cut = draw >= s.all_mass;
-  if (at_cut) draw = (draw - s.all_mass) / each;
-  const uint64_t before = at_cut ? s.ties_before : s.mass_before;
-  if (draw < before || draw - before >= (at_cut ? s.ties : s.mass)) return;  // another CTA's
+  const bool at_cut = draw >= s.all;
+  if (at_cut) draw = (draw - s.all) / each;
+  const uint64_t before = at_cut ? s.ties_before : s.before;
+  if (draw < before || draw - before >= (at_cut ? s.ties : s.here)) return;  // another CTA's
   draw -= before;
-  uint32_t warp = 0;
-  const uint32_t tallies = row.smem + Search<spec>::kSmem.all_keys + (at_cut ? 8 : 0);
-  for (; warp + 1 < kWarps; ++warp) {
-    const uint64_t here = load_shared_u64(tallies + 16 * warp);
-    if (draw < here) break;
-    draw -= here;
+  // Which warp's stretch, by the tallies of all warps.
+  const uint32_t tallies = row.tally_at(0) + (at_cut ? 8 : 0);
+  const uint32_t lane = static_cast<uint32_t>(row.lane());
+  const uint64_t here = lane < kWarps ? load_shared_u64(tallies + 16 * lane) : 0;
+  const uint64_t upto = warp_sum_upto(here);
+  int32_t warp = 0;
+#pragma unroll
+  for (int w = 0; w < static_cast<int>(kWarps) - 1; ++w) {
+    warp += draw >= __shfl_sync(~0u, upto, w);
   }
-  if (warp != static_cast<uint32_t>(row.warp())) return;
+  draw -= __shfl_sync(~0u, upto - here, warp);
   const float least = value_of(cut.key);
-  const int32_t at = find_in_stretch<spec>(row, draw, [&](float z) {
+  const int32_t at = find_in_stretch<spec>(row, warp, draw, [&](float z) {
     if (at_cut) return uint64_t{z == least};
     const uint64_t mass = mass_of<spec.probs>(z, scale);
     return z > least ? mass : uint64_t{0};
   });
   if (at < 0) return;
-  const float z = __int_as_float(load_shared_i32(row.value_at(at)));
-  p.token[sample] = row.team.rank * spec.slices.slice + row.warp() * spec.slices.stretch() + at;
+  const float z = __int_as_float(load_shared_i32(row.smem + 4u * static_cast<uint32_t>(at)));
+  p.token[sample] = row.team.rank * spec.slices.slice + at;
   if (p.logprob != nullptr) p.logprob[sample] = log_share(z, scale, total);
 }
 
@@ -257,14 +207,14 @@ template <SamplingRowSpec spec>
 __device__ __forceinline__ void write_row(Search<spec>& row, const SamplingParams& p,
                                           int64_t sample, const Cut& cut, const MassScale& scale) {
   constexpr int kSize = size_of(spec.dtype_out);
-  const Shares s = share_out<spec>(row, cut, scale);
+  const auto s = row.share_out(cut.key, [&](float z) { return mass_of<spec.probs>(z, scale); });
   const uint64_t each = cut.ties == 0 ? 0 : mass_of<spec.probs>(value_of(cut.key), scale);
-  const ShareScale share = ShareScale::of(scale, s.all_mass + cut.ties * each);
+  const ShareScale share = ShareScale::of(scale, s.all + cut.ties * each);
   const float least = value_of(cut.key);
   const float left_out = p.writes_logits ? -__int_as_float(0x7f800000) : 0.0f;
   // How many values at the cut lie before this warp's.
   uint64_t rank = s.ties_before;
-  const uint32_t ties = row.smem + Search<spec>::kSmem.all_keys + 8;
+  const uint32_t ties = row.tally_at(0) + 8;
   for (int32_t w = 0; w < row.warp(); ++w) {
     rank += load_shared_u64(ties + 16 * static_cast<uint32_t>(w));
   }
@@ -345,10 +295,15 @@ __device__ __forceinline__ void sample_rows(const SamplingParams& p) {
   const SampleRequest r = sample_request(p, sample);
   const char* const data =
       static_cast<const char*>(p.input) + r.row * p.input_stride * size_of(spec.dtype);
-  Largest largest = load_row<spec.dtype, spec.vec>(row, data, p.vocab_size);
+  uint64_t random = 0;
+  if constexpr (spec.job == SamplingJob::draw) {  // early: what it reads comes while the row does
+    const uint64_t offset = p.offset == nullptr ? 0 : static_cast<uint64_t>(p.offset[sample]);
+    random = random_bits(static_cast<uint64_t>(p.seed[sample]), offset, 0);
+  }
+  Largest largest = load_row<spec.dtype, spec.vec, false>(row, data, p.vocab_size);
   if (!spec.probs && r.adjusts) largest = adjust_row<spec>(row, p, r, data);
   const uint32_t mine = largest.key();
-  const Top top = find_top<spec>(row, mine, r.top_k);
+  const Top top = find_top(row, mine, r.top_k);
   SampleStatus status = SampleStatus::ok;
   if (top.key <= (spec.probs ? 0x80000000u : kMaskedKey)) status = SampleStatus::nothing;
   if (top.key == ~0u) status = SampleStatus::nan;
@@ -366,7 +321,7 @@ __device__ __forceinline__ void sample_rows(const SamplingParams& p) {
           : MassScale::of_logits(value_of(top.key), r.temperature == 0.0f ? 1.0f : r.temperature);
   const Cut cut = cut_of<spec>(row, p, r, scale, top);
   if constexpr (spec.job == SamplingJob::draw) {
-    draw_token<spec>(row, p, sample, cut, scale);
+    draw_token<spec>(row, p, sample, random, cut, scale);
   } else {
     write_row<spec>(row, p, sample, cut, scale);
   }

@@ -7,8 +7,8 @@
 
 namespace weft {
 
-inline constexpr int32_t kSearchBins = 256;
-inline constexpr int32_t kSearchKeys = 2048;  // keys a list holds
+inline constexpr int32_t kSearchBins = 512;
+inline constexpr int32_t kSearchKeys = 4096;  // keys a list holds
 
 /// Offsets in bytes.
 struct SearchSmem {

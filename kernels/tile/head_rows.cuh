@@ -8,6 +8,7 @@
 #pragma once
 
 #include "kernels/core/rope.h"
+#include "kernels/ptx/shared.cuh"
 #include "kernels/tile/elements.cuh"
 #include "kernels/tile/head_rows.h"
 
@@ -67,11 +68,28 @@ __device__ __forceinline__ CosSin angle_of(const AngleSource& from, int32_t half
   return {row[0], row[half]};
 }
 
+/// REQUIRES: n is a power of two, `at` aligned to n floats, or to 16 bytes when they are more.
+template <int n>
+__device__ __forceinline__ void load_shared_floats(uint32_t at, float (&x)[n]) {
+  if constexpr (n == 1) {
+    x[0] = load_shared_f32(at);
+  } else if constexpr (n == 2) {
+    const float2 two = load_shared_f32x2(at);
+    x[0] = two.x, x[1] = two.y;
+  } else {
+#pragma unroll
+    for (int i = 0; i < n; i += 4) {
+      const float4 four = load_shared_f32x4(at + static_cast<uint32_t>(4 * i));
+      x[i] = four.x, x[i + 1] = four.y, x[i + 2] = four.z, x[i + 3] = four.w;
+    }
+  }
+}
+
 /// The angles of a pass, each made by one lane and handed to those that need it through
-/// `shared` [2 * s.pass_pairs()], the warp's own. All lanes take part.
+/// `shared` (s.angle_bytes() of it), the warp's own. All lanes take part.
 template <HeadRowSpec s>
 __device__ __forceinline__ void make_angles(const AngleSource& from, int64_t position, int32_t pass,
-                                            float* shared, LaneAngles<s.vec>& angles) {
+                                            uint32_t shared, LaneAngles<s.vec>& angles) {
   constexpr int32_t kPairs = s.pass_pairs();
   constexpr bool kTwoRuns = s.mode == RopeMode::interleaved && s.vec > 1;
   const int32_t lane = static_cast<int32_t>(threadIdx.x) % 32;
@@ -86,8 +104,8 @@ __device__ __forceinline__ void make_angles(const AngleSource& from, int64_t pos
     if (slot >= count) continue;
     const int32_t pair = begin + (slot < run ? slot : slot - run + s.half() / 2);
     const CosSin w = angle_of(from, s.half(), position, pair);
-    shared[slot] = w.cos;
-    shared[kPairs + slot] = w.sin;
+    store_shared(shared + 4 * slot, w.cos);
+    store_shared(shared + 4 * (kPairs + slot), w.sin);
   }
   __syncwarp();
   const int32_t unit = lane % s.lanes();
@@ -95,13 +113,12 @@ __device__ __forceinline__ void make_angles(const AngleSource& from, int64_t pos
   constexpr int kRun = kTwoRuns ? s.vec / 2 : s.vec;
 #pragma unroll
   for (int r = 0; r < s.vec / kRun; ++r) {
-    const float* from_slot = shared + r * run + unit * kRun;
-    const Raw<4 * kRun> cosines = load_raw<4 * kRun>(from_slot);
-    const Raw<4 * kRun> sines = load_raw<4 * kRun>(from_slot + kPairs);
+    const uint32_t from_slot = shared + 4 * (r * run + unit * kRun);
+    float cosines[kRun], sines[kRun];
+    load_shared_floats(from_slot, cosines);
+    load_shared_floats(from_slot + 4 * kPairs, sines);
 #pragma unroll
-    for (int i = 0; i < kRun; ++i) {
-      angles.of[r * kRun + i] = {__uint_as_float(cosines.word[i]), __uint_as_float(sines.word[i])};
-    }
+    for (int i = 0; i < kRun; ++i) angles.of[r * kRun + i] = {cosines[i], sines[i]};
   }
 }
 
@@ -133,29 +150,35 @@ __device__ __forceinline__ UnitBits<s> load_unit(const char* head, const LaneUni
   return bits;
 }
 
+/// The two vectors of a unit, rotated, scaled and written.
+template <HeadRowSpec s>
+__device__ __forceinline__ void finish_unit(char* head, const LaneUnit& u, float (&a)[s.vec],
+                                            float (&b)[s.vec], float scale,
+                                            const LaneAngles<s.vec>& angles) {
+  if constexpr (s.mode != RopeMode::none) {
+    if (u.rotated) rotate_vectors<s.mode, s.vec>(a, b, angles);
+  }
+#pragma unroll
+  for (int i = 0; i < s.vec; ++i) a[i] *= scale, b[i] *= scale;
+  store_raw(head + u.first * size_of(s.out), from_f32<s.out, s.vec>(a));
+  if (u.has_second) store_raw(head + u.second * size_of(s.out), from_f32<s.out, s.vec>(b));
+}
+
 template <HeadRowSpec s>
 __device__ __forceinline__ void store_unit(char* head, const LaneUnit& u, const UnitBits<s>& bits,
                                            float scale, const LaneAngles<s.vec>& angles) {
-  char* const first = head + u.first * size_of(s.out);
-  char* const second = head + u.second * size_of(s.out);
   if constexpr (s.in == s.out) {
     // The same type and no scale: the bits themselves, NaN payloads included.
     if (scale == 1.0f && !u.rotated) {
-      store_raw(first, bits.first);
-      if (u.has_second) store_raw(second, bits.second);
+      store_raw(head + u.first * size_of(s.out), bits.first);
+      if (u.has_second) store_raw(head + u.second * size_of(s.out), bits.second);
       return;
     }
   }
   float a[s.vec], b[s.vec];
   to_f32<s.in, s.vec>(bits.first, a);
   to_f32<s.in, s.vec>(bits.second, b);
-  if constexpr (s.mode != RopeMode::none) {
-    if (u.rotated) rotate_vectors<s.mode, s.vec>(a, b, angles);
-  }
-#pragma unroll
-  for (int i = 0; i < s.vec; ++i) a[i] *= scale, b[i] *= scale;
-  store_raw(first, from_f32<s.out, s.vec>(a));
-  if (u.has_second) store_raw(second, from_f32<s.out, s.vec>(b));
+  finish_unit<s>(head, u, a, b, scale, angles);
 }
 
 /// Heads of a token that one warp does: groups of heads_at_once, from `begin` on, every `step`

@@ -25,7 +25,6 @@ struct RowSlices {
     s.num_threads = num_threads;
     while (s.cluster < 8 && ceil_div(length, s.cluster) > most) s.cluster *= 2;
     s.slice = round_up(ceil_div(length, s.cluster), num_threads * 4);
-    if (s.slice * 4 > 80 * 1024) s.ctas_per_sm = 1;
     return s;
   }
 };

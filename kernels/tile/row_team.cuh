@@ -50,6 +50,17 @@ __device__ __forceinline__ uint64_t warp_reduce(uint64_t x, Op op) {
   return x;
 }
 
+/// Sum over the lanes up to this one.
+__device__ __forceinline__ uint64_t warp_sum_upto(uint64_t x) {
+  const int32_t lane = static_cast<int32_t>(threadIdx.x) % 32;
+#pragma unroll
+  for (int step = 1; step < 32; step *= 2) {
+    const uint64_t other = __shfl_sync(~0u, x, max_of(lane - step, 0));
+    if (lane >= step) x += other;
+  }
+  return x;
+}
+
 template <RowSlices slices>
 struct RowTeam {
   static constexpr int kWarps = slices.num_warps(), kCtas = slices.cluster;
@@ -84,6 +95,20 @@ struct RowTeam {
 #pragma unroll
     for (int i = kWarps / 2; i > 0; i /= 2) x = op(x, __shfl_xor_sync(~0u, x, i));
     return x;
+  }
+
+  /// Sum over the threads of this CTA before this one.
+  __device__ __forceinline__ uint64_t sum_before(uint64_t x) {
+    const uint32_t turn = words + 8 * kWarps * (word_turn++ & 1);
+    const int32_t lane = static_cast<int32_t>(threadIdx.x) % 32;
+    const int32_t warp = static_cast<int32_t>(threadIdx.x) / 32;
+    const uint64_t upto = warp_sum_upto(x);
+    if (lane == 31) store_shared(turn + 8 * static_cast<uint32_t>(warp), upto);
+    __syncthreads();
+    const uint64_t of_warp = load_shared_u64(turn + 8 * static_cast<uint32_t>(lane % kWarps));
+    const uint64_t warps = warp_sum_upto(lane < kWarps ? of_warp : 0);
+    const uint64_t before = __shfl_sync(~0u, warps, max_of(warp - 1, 0));
+    return (warp == 0 ? 0 : before) + upto - x;
   }
 
   /// Up to kMail words of this CTA to all; visit(rank, Mail) for each CTA.

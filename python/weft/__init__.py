@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from weft.errors import DeviceError, InternalError, LimitError, UnsupportedError
     from weft.merge import Merge, MergeConfig
     from weft.rope import Rope, RopeConfig, RopeForm
+    from weft.sampling import Sampling, SamplingConfig
+    from weft.topk import Topk, TopkConfig
 
 # Which module each public name stands in.
 _MODULE_OF = {
@@ -42,6 +44,7 @@ _MODULE_OF = {
     "AttentionPlan": "attention",
     "Append": "append", "AppendConfig": "append", "batch_indices_positions": "append",
     "Merge": "merge", "MergeConfig": "merge",
+    "Sampling": "sampling", "SamplingConfig": "sampling", "Topk": "topk", "TopkConfig": "topk",
     "Rope": "rope", "RopeConfig": "rope", "RopeForm": "rope",
     "CudaBackend": "device", "Target": "device", "num_cuda_devices": "device",
     "DeviceError": "errors", "InternalError": "errors", "LimitError": "errors",

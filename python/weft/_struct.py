@@ -16,6 +16,8 @@ ENUMS = {
     "mask": ("none", "causal", "custom", "tree"),
     "schedule": ("deterministic", "batch_invariant"),
     "rope_mode": ("none", "neox", "interleaved"),
+    "sampling_input": ("logits", "probs"),
+    "filter_order": ("top_k_first", "joint"),
     "isa": ("scalar", "avx2", "avx512", "avx512_bf16", "amx_bf16"),
 }
 # What frameworks call the dtypes.

@@ -174,6 +174,10 @@ def _workspace_pointer(workspace: Any) -> Any:
     return _tensors.device_pointer(name, workspace)
 
 
+def _no_plan(plan: Any) -> TypeError:
+    return TypeError(f"plan: expected an AttentionPlan, got {type(plan).__name__}")
+
+
 class Attention(Operator):
     """A config made ready for a device: "cpu" (default), "cuda", "cuda:1", a :class:`weft.Target`
     or a :class:`weft.CudaBackend`. Selects and prepares kernels.
@@ -223,6 +227,12 @@ class Attention(Operator):
         compiled or copied; on a GPU one kernel is enqueued, and nothing waits."""
         if plan is None:
             plan = AttentionPlan(self)
+        elif not isinstance(plan, AttentionPlan):
+            raise _no_plan(plan)
+        elif plan.attention is not self:
+            raise ValueError(f"plan: expected one made by this Attention, got {plan!r}")
+        if not isinstance(batch, AttentionBatch):
+            raise TypeError(f"batch: expected an AttentionBatch, got {type(batch).__name__}")
         arrays = [_tensors.indices(name, getattr(batch, name)) for name in PLAN.names]
         PLAN.slow(stream, self._handle, plan._handle, arrays)
         plan.batch = AttentionBatch(*arrays)
@@ -247,6 +257,11 @@ class Attention(Operator):
         ``lse_base2``: base 2 instead of natural. ``stream``: a CUDA stream's address; by default
         the framework's current one.
         """
+        try:
+            if plan.attention is not self:
+                raise ValueError(f"plan: expected one made by this Attention, got {plan!r}")
+        except AttributeError:
+            raise _no_plan(plan) from None
         framework = _tensors._BY_TYPE.get(type(q)) or _tensors.framework_of("q", q)
         k, v = kv if isinstance(kv, (tuple, list)) else (kv, None)
         if out is None:

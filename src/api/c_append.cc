@@ -30,7 +30,11 @@ weft_append_config to_c(const AppendConfig& config) {
           .page_size = config.page_size,
           .kv_layout = static_cast<int32_t>(config.kv_layout),
           .checked = config.checked,
-          .rope = nullptr};
+          .rope = nullptr,
+          .qk_norm = config.qk_norm,
+          .norm_eps = config.norm_eps,
+          .norm_weight_offset = config.norm_weight_offset,
+          .dtype_q_out = static_cast<int32_t>(config.dtype_q_out)};
 }
 
 AppendConfig to_config(const weft_append_config* in) {
@@ -44,19 +48,25 @@ AppendConfig to_config(const weft_append_config* in) {
           .page_size = c.page_size,
           .kv_layout = to_enum("kv_layout", c.kv_layout, KvLayout::hnd),
           .rope = to_rope(c.rope),
-          .checked = to_bool("checked", c.checked)};
+          .checked = to_bool("checked", c.checked),
+          .qk_norm = to_bool("qk_norm", c.qk_norm),
+          .norm_eps = c.norm_eps,
+          .norm_weight_offset = c.norm_weight_offset,
+          .dtype_q_out = to_dtype("dtype_q_out", c.dtype_q_out)};
 }
 
 weft_append_args to_c(const AppendArgs& args) {
   weft_append_args c{};
   c.k_scale = args.k_scale;
   c.v_scale = args.v_scale;
+  c.q_scale = args.q_scale;
   return c;
 }
 
 AppendArgs to_args(const weft_append_args* in) {
   const weft_append_args c = read_struct("args", in, to_c(AppendArgs{}));
   check_reserved(c.reserved);
+  check_range("reserved_1", c.reserved_1, 0, 0);
   return {.k = to_view("k", c.k),
           .v = to_view("v", c.v),
           .batch_indices = to_view("batch_indices", c.batch_indices),
@@ -72,7 +82,10 @@ AppendArgs to_args(const weft_append_args* in) {
           .q = to_view("q", c.q),
           .q_out = to_view("q_out", c.q_out),
           .rope_positions = to_view("rope_positions", c.rope_positions),
-          .cos_sin_cache = to_view("cos_sin_cache", c.cos_sin_cache)};
+          .cos_sin_cache = to_view("cos_sin_cache", c.cos_sin_cache),
+          .k_weight = to_view("k_weight", c.k_weight),
+          .q_weight = to_view("q_weight", c.q_weight),
+          .q_scale = c.q_scale};
 }
 
 }  // namespace
@@ -88,26 +101,17 @@ weft_status weft_append_args_init(weft_append_args* args, size_t struct_size) {
 weft_status weft_append_create(const weft_append_config* config, const weft_target* target,
                                const weft_allocator* allocator, weft_append_t* append) {
   return guard([&] {
-    check_out("append", append);
-    *append = nullptr;
-    *append = create_handle<weft_append_handle>(Allocator(allocator),
-                                                Append(to_config(config), to_target(target)));
+    create_operator("append", allocator, append,
+                    [&] { return Append(to_config(config), to_target(target)); });
   });
 }
 
 weft_status weft_append_create_cuda(const weft_append_config* config, weft_cuda_backend_t backend,
                                     const weft_allocator* allocator, weft_append_t* append) {
   return guard([&] {
-    check_out("append", append);
-    *append = nullptr;
-    const CudaBackend& cuda = deref("backend", backend).backend;
-    *append =
-        create_handle<weft_append_handle>(Allocator(allocator), Append(to_config(config), cuda));
+    create_operator("append", allocator, append,
+                    [&] { return Append(to_config(config), deref("backend", backend).backend); });
   });
-}
-
-weft_status weft_append_check(weft_append_t append, const weft_executor* executor) {
-  return guard([&] { deref("append", append).append.check(ExecutorHolder(executor).get()); });
 }
 
 weft_status weft_append_destroy(weft_append_t append) {
@@ -137,4 +141,8 @@ weft_status weft_batch_indices_positions(const weft_tensor* append_indptr,
                             to_view("batch_indices", batch_indices),
                             to_view("positions", positions));
   });
+}
+
+weft_status weft_append_check(weft_append_t append, const weft_executor* executor) {
+  return guard([&] { deref("append", append).append.check(ExecutorHolder(executor).get()); });
 }

@@ -67,6 +67,14 @@ H* create_handle(const Allocator& allocator, Args&&... args) {
   return handle;
 }
 
+/// The body of a create function: `make()` into a handle at `out`, which is NULL when that fails.
+template <class H, class Make>
+void create_operator(const char* argument, const weft_allocator* allocator, H** out, Make&& make) {
+  check_out(argument, out);
+  *out = nullptr;
+  *out = create_handle<H>(Allocator(allocator), make());
+}
+
 /// Throws unless `handle` is a live H.
 template <class H>
 H& deref(const char* argument, H* handle) {

@@ -75,20 +75,16 @@ weft_status weft_merge_pair_args_init(weft_merge_pair_args* args, size_t struct_
 weft_status weft_merge_create(const weft_merge_config* config, const weft_target* target,
                               const weft_allocator* allocator, weft_merge_t* merge) {
   return guard([&] {
-    check_out("merge", merge);
-    *merge = nullptr;
-    *merge = create_handle<weft_merge_handle>(Allocator(allocator),
-                                              Merge(to_config(config), to_target(target)));
+    create_operator("merge", allocator, merge,
+                    [&] { return Merge(to_config(config), to_target(target)); });
   });
 }
 
 weft_status weft_merge_create_cuda(const weft_merge_config* config, weft_cuda_backend_t backend,
                                    const weft_allocator* allocator, weft_merge_t* merge) {
   return guard([&] {
-    check_out("merge", merge);
-    *merge = nullptr;
-    const CudaBackend& cuda = deref("backend", backend).backend;
-    *merge = create_handle<weft_merge_handle>(Allocator(allocator), Merge(to_config(config), cuda));
+    create_operator("merge", allocator, merge,
+                    [&] { return Merge(to_config(config), deref("backend", backend).backend); });
   });
 }
 

@@ -65,25 +65,17 @@ weft_status weft_rope_args_init(weft_rope_args* args, size_t struct_size) {
 weft_status weft_rope_create(const weft_rope_config* config, const weft_target* target,
                              const weft_allocator* allocator, weft_rope_t* rope) {
   return guard([&] {
-    check_out("rope", rope);
-    *rope = nullptr;
-    *rope = create_handle<weft_rope_handle>(Allocator(allocator),
-                                            RopeOp(to_config(config), to_target(target)));
+    create_operator("rope", allocator, rope,
+                    [&] { return RopeOp(to_config(config), to_target(target)); });
   });
 }
 
 weft_status weft_rope_create_cuda(const weft_rope_config* config, weft_cuda_backend_t backend,
                                   const weft_allocator* allocator, weft_rope_t* rope) {
   return guard([&] {
-    check_out("rope", rope);
-    *rope = nullptr;
-    const CudaBackend& cuda = deref("backend", backend).backend;
-    *rope = create_handle<weft_rope_handle>(Allocator(allocator), RopeOp(to_config(config), cuda));
+    create_operator("rope", allocator, rope,
+                    [&] { return RopeOp(to_config(config), deref("backend", backend).backend); });
   });
-}
-
-weft_status weft_rope_check(weft_rope_t rope, const weft_executor* executor) {
-  return guard([&] { deref("rope", rope).rope.check(ExecutorHolder(executor).get()); });
 }
 
 weft_status weft_rope_destroy(weft_rope_t rope) {
@@ -100,4 +92,8 @@ weft_status weft_rope_run(weft_rope_t rope, const weft_rope_args* args,
     const RopeOp& operation = deref("rope", rope).rope;
     operation.run(to_args(args), ExecutorHolder(executor).get());
   });
+}
+
+weft_status weft_rope_check(weft_rope_t rope, const weft_executor* executor) {
+  return guard([&] { deref("rope", rope).rope.check(ExecutorHolder(executor).get()); });
 }

@@ -92,6 +92,7 @@ class RowSearch {
   }
 
   uint32_t top_key() const { return top_; }
+  uint32_t block_top(int b) const { return tops_[b]; }
   int num_blocks() const { return ceil_div(source_.size(), kRowBlock); }
   int block_size(int b) const { return min_of(kRowBlock, source_.size() - b * kRowBlock); }
 

@@ -21,6 +21,16 @@ struct Rotation {
   const float* sin;
 };
 
+/// Largest head that is normalised on the way: it waits on the stack as f32.
+inline constexpr int kMaxNormedHead = 1024;
+
+/// RMS normalisation of each head before it is rotated.
+struct RowNorm {
+  const void* weight;  // [head_dim], of the dtype read
+  float weight_offset;
+  float eps;
+};
+
 struct RowHeads {
   const void* in;      // [num_heads, head_dim]
   void* out;           // may be `in` when the types are the same and the strides too
@@ -32,6 +42,7 @@ struct RowHeads {
   Rotation rotation;    // unused with rotated_dim = 0
   float scale;          // multiplies every element
   const float* scales;  // [num_heads], divides each head further, or null
+  const RowNorm* norm;  // null: heads are not normalised. REQUIRES: head_dim <= kMaxNormedHead
 };
 
 using RowKernel = void (*)(const RowHeads& row);

@@ -52,6 +52,28 @@ inline void rotate_interleaved(const In* in, Out* out, int dim, Rotation w, floa
   store_n(out + i, (x * c + swap_neighbours(x) * s) * scale, n);
 }
 
+/// A head as f32, RMS-normalised.
+template <class In>
+inline void normalise_head(const In* in, const RowNorm& norm, int n, float* to) {
+  const In* weight = static_cast<const In*>(norm.weight);
+  Vec sums = {};
+  for_each_vec_of(in, n, [&](int i, Vec x, int lanes) {
+    store_lanes(to + i, x, lanes);
+    sums += x * x;  // lanes beyond the last are zeros
+  });
+  const float mean = reduce_add(sums) / static_cast<float>(n);
+  const float factor = 1.0f / __builtin_sqrtf(mean + norm.eps);
+  for_each_vec_of(weight, n, [=](int i, Vec w, int lanes) {
+    store_lanes(to + i, load_lanes(to + i, lanes) * factor * (w + norm.weight_offset), lanes);
+  });
+}
+
+template <RopeMode mode, class In, class Out>
+inline void rotate_head(const In* in, Out* out, int dim, Rotation w, float scale) {
+  if constexpr (mode == RopeMode::neox) rotate_neox(in, out, dim, w, scale);
+  if constexpr (mode == RopeMode::interleaved) rotate_interleaved(in, out, dim, w, scale);
+}
+
 template <class In, class Out, RopeMode mode>
 void row_kernel(const RowHeads& row) {
   const char* in_bytes = static_cast<const char*>(row.in);
@@ -64,10 +86,14 @@ void row_kernel(const RowHeads& row) {
     prefetch_beyond(in, row.head_dim * int64_t{sizeof(In)});
     if (row.in != row.out) prefetch_beyond(out, row.head_dim * int64_t{sizeof(Out)});
     const float scale = row.scales == nullptr ? row.scale : row.scale / row.scales[h];
-    if constexpr (mode == RopeMode::neox) rotate_neox(in, out, dim, row.rotation, scale);
-    if constexpr (mode == RopeMode::interleaved) {
-      rotate_interleaved(in, out, dim, row.rotation, scale);
+    if (row.norm != nullptr) {
+      float head[kMaxNormedHead];
+      normalise_head(in, *row.norm, row.head_dim, head);
+      rotate_head<mode>(head, out, dim, row.rotation, scale);
+      convert(head + dim, out + dim, rest, scale);
+      continue;
     }
+    rotate_head<mode>(in, out, dim, row.rotation, scale);
     if constexpr (std::is_same_v<In, Out>) {
       // The same type and no scale: the bits themselves, NaN payloads included.
       if (scale == 1.0f) {

@@ -103,6 +103,7 @@ enum CaptureMode : int { kCaptureGlobal = 0, kCaptureThreadLocal = 1, kCaptureRe
   F(memory_free, "cuMemFree", (Address))                                                      \
   F(copy_to_device, "cuMemcpyHtoDAsync", (Address, const void* from, size_t bytes, Stream))   \
   F(copy_to_host, "cuMemcpyDtoHAsync", (void* to, Address, size_t bytes, Stream))             \
+  F(copy_on_device, "cuMemcpyDtoDAsync", (Address to, Address, size_t bytes, Stream))         \
   F(fill_bytes, "cuMemsetD8Async", (Address, unsigned char value, size_t bytes, Stream))      \
   F(stream_create, "cuStreamCreate", (Stream*, unsigned flags))                               \
   F(stream_destroy, "cuStreamDestroy", (Stream))                                              \

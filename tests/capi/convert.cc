@@ -122,6 +122,10 @@ weft_append_config to_c(const AppendConfig& config, weft_rope_form& form) {
   c.kv_layout = static_cast<int32_t>(config.kv_layout);
   c.checked = config.checked;
   c.rope = &form;
+  c.qk_norm = config.qk_norm;
+  c.norm_eps = config.norm_eps;
+  c.norm_weight_offset = config.norm_weight_offset;
+  c.dtype_q_out = static_cast<int32_t>(config.dtype_q_out);
   return c;
 }
 
@@ -144,6 +148,57 @@ weft_append_args to_c(const AppendArgs& args, Tensors& tensors) {
   c.q_out = tensors.add(args.q_out);
   c.rope_positions = tensors.add(args.rope_positions);
   c.cos_sin_cache = tensors.add(args.cos_sin_cache);
+  c.k_weight = tensors.add(args.k_weight);
+  c.q_weight = tensors.add(args.q_weight);
+  c.q_scale = args.q_scale;
+  return c;
+}
+
+weft_norm_config to_c(const NormConfig& config) {
+  weft_norm_config c;
+  weft_norm_config_init(&c, sizeof(c));
+  c.dtype = static_cast<int32_t>(config.dtype);
+  c.dtype_out = static_cast<int32_t>(config.dtype_out);
+  c.dtype_weight = static_cast<int32_t>(config.dtype_weight);
+  c.hidden = config.hidden;
+  c.num_heads = config.num_heads;
+  c.kind = static_cast<int32_t>(config.kind);
+  c.residual = config.residual;
+  c.eps = config.eps;
+  c.weight_offset = config.weight_offset;
+  return c;
+}
+
+weft_norm_args to_c(const NormArgs& args, Tensors& tensors) {
+  weft_norm_args c;
+  weft_norm_args_init(&c, sizeof(c));
+  c.scale = args.scale;
+  c.x = tensors.add(args.x);
+  c.weight = tensors.add(args.weight);
+  c.bias = tensors.add(args.bias);
+  c.residual = tensors.add(args.residual);
+  c.out = tensors.add(args.out);
+  c.scales = tensors.add(args.scales);
+  return c;
+}
+
+weft_activation_config to_c(const ActivationConfig& config) {
+  weft_activation_config c;
+  weft_activation_config_init(&c, sizeof(c));
+  c.dtype = static_cast<int32_t>(config.dtype);
+  c.dtype_out = static_cast<int32_t>(config.dtype_out);
+  c.kind = static_cast<int32_t>(config.kind);
+  c.hidden = config.hidden;
+  return c;
+}
+
+weft_activation_args to_c(const ActivationArgs& args, Tensors& tensors) {
+  weft_activation_args c;
+  weft_activation_args_init(&c, sizeof(c));
+  c.scale = args.scale;
+  c.x = tensors.add(args.x);
+  c.out = tensors.add(args.out);
+  c.scales = tensors.add(args.scales);
   return c;
 }
 

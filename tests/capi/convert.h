@@ -6,7 +6,9 @@
 #include <array>
 #include <deque>
 
+#include "weft/c_activation.h"
 #include "weft/c_api.h"
+#include "weft/c_norm.h"
 #include "weft/weft.h"
 
 namespace weft::capi_test {
@@ -34,6 +36,10 @@ weft_attention_batch to_c(const AttentionBatch& batch, Tensors& tensors);
 weft_attention_args to_c(const AttentionArgs& args, Tensors& tensors);
 weft_append_config to_c(const AppendConfig& config, weft_rope_form& form);
 weft_append_args to_c(const AppendArgs& args, Tensors& tensors);
+weft_norm_config to_c(const NormConfig& config);
+weft_norm_args to_c(const NormArgs& args, Tensors& tensors);
+weft_activation_config to_c(const ActivationConfig& config);
+weft_activation_args to_c(const ActivationArgs& args, Tensors& tensors);
 weft_merge_config to_c(const MergeConfig& config);
 weft_merge_args to_c(const MergeArgs& args, Tensors& tensors);
 weft_merge_pair_args to_c(const MergePairArgs& args, Tensors& tensors);

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "tests/capi/small_attention.h"
+#include "weft/c_activation.h"
+#include "weft/c_norm.h"
 
 namespace weft::capi_test {
 namespace {
@@ -232,6 +234,54 @@ TEST(Null, WordsAndTensors) {
   EXPECT_GT(length, 0u);
   EXPECT_EQ(weft_tensor_to_string(nullptr, nullptr, 0, &length), WEFT_STATUS_OK);
   EXPECT_EQ(length, 7u);
+}
+
+TEST(Null, NormAndActivation) {
+  weft_norm_config norm_config;
+  weft_norm_config_init(&norm_config, sizeof(norm_config));
+  norm_config.hidden = 16;
+  weft_activation_config activation_config;
+  weft_activation_config_init(&activation_config, sizeof(activation_config));
+  activation_config.hidden = 16;
+  weft_norm_t norm = nullptr, other_norm = nullptr;
+  weft_activation_t activation = nullptr, other = nullptr;
+  ASSERT_EQ(weft_norm_create(&norm_config, nullptr, nullptr, &norm), WEFT_STATUS_OK);
+  ASSERT_EQ(weft_activation_create(&activation_config, nullptr, nullptr, &activation),
+            WEFT_STATUS_OK);
+  weft_norm_args norm_args;
+  weft_norm_args_init(&norm_args, sizeof(norm_args));
+  weft_activation_args args;
+  weft_activation_args_init(&args, sizeof(args));
+  size_t length = 0;
+  expect_refused({
+      {"norm: config", [&] { return weft_norm_create(nullptr, nullptr, nullptr, &other_norm); },
+       "config"},
+      {"norm: out", [&] { return weft_norm_create(&norm_config, nullptr, nullptr, nullptr); },
+       "norm"},
+      {"norm: backend",
+       [&] { return weft_norm_create_cuda(&norm_config, nullptr, nullptr, &other_norm); },
+       "backend"},
+      {"norm: explain", [&] { return weft_norm_explain(nullptr, nullptr, 0, &length); }, "norm"},
+      {"norm: handle", [&] { return weft_norm_run(nullptr, &norm_args, nullptr); }, "norm"},
+      {"norm: args", [&] { return weft_norm_run(norm, nullptr, nullptr); }, "args"},
+      {"config", [&] { return weft_activation_create(nullptr, nullptr, nullptr, &other); },
+       "config"},
+      {"out", [&] { return weft_activation_create(&activation_config, nullptr, nullptr, nullptr); },
+       "activation"},
+      {"backend",
+       [&] { return weft_activation_create_cuda(&activation_config, nullptr, nullptr, &other); },
+       "backend"},
+      {"explain", [&] { return weft_activation_explain(nullptr, nullptr, 0, &length); },
+       "activation"},
+      {"handle", [&] { return weft_activation_run(nullptr, &args, nullptr); }, "activation"},
+      {"args", [&] { return weft_activation_run(activation, nullptr, nullptr); }, "args"},
+  });
+  EXPECT_EQ(weft_norm_run(norm, &norm_args, nullptr), WEFT_STATUS_INVALID_ARGUMENT);
+  EXPECT_TRUE(last_error_has({"x: expected", "got nothing"})) << weft_last_error();
+  EXPECT_EQ(weft_activation_run(activation, &args, nullptr), WEFT_STATUS_INVALID_ARGUMENT);
+  EXPECT_EQ(weft_norm_destroy(norm), WEFT_STATUS_OK);
+  EXPECT_EQ(weft_norm_destroy(nullptr), WEFT_STATUS_OK);
+  EXPECT_EQ(weft_activation_destroy(activation), WEFT_STATUS_OK);
 }
 
 }  // namespace

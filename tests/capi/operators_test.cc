@@ -70,8 +70,11 @@ AppendArgs append_args(Arena& arena, const AppendConfig& c, bool with_cache) {
   args.k_scales = arena.positive(2);
   args.v_scales = arena.positive(2);
   args.q = arena.tensor(c.dtype, {3, 4, 16});
-  args.q_out = arena.tensor(c.dtype, {3, 4, 16});
+  args.q_out = arena.tensor(c.dtype_q_out, {3, 4, 16});
   args.rope_positions = arena.ints({30, 31, 2});
+  args.k_weight = arena.tensor(c.dtype, {16});
+  args.q_weight = arena.tensor(c.dtype, {16});
+  args.q_scale = 0.4f;
   if (with_cache) args.cos_sin_cache = arena.tensor(DType::f32, {40, 12});
   return args;
 }
@@ -86,7 +89,11 @@ TEST(OperatorsInC, Append) {
                             .page_size = 4,
                             .kv_layout = KvLayout::hnd,
                             .rope = kLlama,
-                            .checked = false};
+                            .checked = false,
+                            .qk_norm = true,
+                            .norm_eps = 0.25f,
+                            .norm_weight_offset = 1,
+                            .dtype_q_out = DType::e5m2};
   for (const bool with_cache : {false, true}) {
     Arena untouched(1), in_cpp(1), in_c(1);
     append_args(untouched, config, with_cache);
@@ -105,6 +112,76 @@ TEST(OperatorsInC, Append) {
     EXPECT_EQ(text, Append(config).explain());
     EXPECT_EQ(weft_append_destroy(append), WEFT_STATUS_OK);
   }
+}
+
+NormArgs norm_args(Arena& arena, const NormConfig& c) {
+  NormArgs args;
+  args.x = arena.tensor(c.dtype, {3, 2, 24});
+  args.weight = arena.tensor(c.dtype_weight, {2, 24});
+  args.bias = arena.tensor(c.dtype_weight, {24});
+  args.residual = arena.tensor(c.dtype, {3, 2, 24});
+  args.out = arena.tensor(c.dtype_out, {3, 2, 24});
+  args.scale = 0.125f;
+  args.scales = arena.positive(2);
+  return args;
+}
+
+TEST(OperatorsInC, Norm) {
+  const NormConfig config{.dtype = DType::f16,
+                          .dtype_out = DType::e4m3,
+                          .dtype_weight = DType::f32,
+                          .hidden = 24,
+                          .num_heads = 2,
+                          .kind = NormKind::layer,
+                          .residual = true,
+                          .eps = 0.5f,
+                          .weight_offset = 1};
+  Arena untouched(1), in_cpp(1), in_c(1);
+  norm_args(untouched, config);
+  Norm(config).run(norm_args(in_cpp, config));
+  Tensors tensors;
+  const weft_norm_config c_config = to_c(config);
+  const weft_norm_args args = to_c(norm_args(in_c, config), tensors);
+  weft_norm_t norm = nullptr;
+  ASSERT_EQ(weft_norm_create(&c_config, nullptr, nullptr, &norm), WEFT_STATUS_OK);
+  EXPECT_EQ(weft_norm_run(norm, &args, nullptr), WEFT_STATUS_OK) << weft_last_error();
+  EXPECT_TRUE(in_c == in_cpp);
+  EXPECT_FALSE(in_c == untouched);
+  char text[512];
+  EXPECT_EQ(weft_norm_explain(norm, text, sizeof(text), nullptr), WEFT_STATUS_OK);
+  EXPECT_EQ(text, Norm(config).explain());
+  EXPECT_EQ(weft_norm_destroy(norm), WEFT_STATUS_OK);
+}
+
+ActivationArgs activation_args(Arena& arena, const ActivationConfig& c) {
+  ActivationArgs args;
+  args.x = arena.tensor(c.dtype, {5, 48});
+  args.out = arena.tensor(c.dtype_out, {5, 24});
+  args.scale = 0.125f;
+  args.scales = arena.positive(1);
+  return args;
+}
+
+TEST(OperatorsInC, Activation) {
+  const ActivationConfig config{.dtype = DType::f16,
+                                .dtype_out = DType::e4m3,
+                                .kind = ActivationKind::gelu_tanh,
+                                .hidden = 24};
+  Arena untouched(1), in_cpp(1), in_c(1);
+  activation_args(untouched, config);
+  Activation(config).run(activation_args(in_cpp, config));
+  Tensors tensors;
+  const weft_activation_config c_config = to_c(config);
+  const weft_activation_args args = to_c(activation_args(in_c, config), tensors);
+  weft_activation_t activation = nullptr;
+  ASSERT_EQ(weft_activation_create(&c_config, nullptr, nullptr, &activation), WEFT_STATUS_OK);
+  EXPECT_EQ(weft_activation_run(activation, &args, nullptr), WEFT_STATUS_OK) << weft_last_error();
+  EXPECT_TRUE(in_c == in_cpp);
+  EXPECT_FALSE(in_c == untouched);
+  char text[512];
+  EXPECT_EQ(weft_activation_explain(activation, text, sizeof(text), nullptr), WEFT_STATUS_OK);
+  EXPECT_EQ(text, Activation(config).explain());
+  EXPECT_EQ(weft_activation_destroy(activation), WEFT_STATUS_OK);
 }
 
 MergeArgs merge_args(Arena& arena) {

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "tests/capi/small_attention.h"
+#include "weft/c_activation.h"
 #include "weft/c_cuda.h"
+#include "weft/c_norm.h"
 
 namespace weft::capi_test {
 namespace {
@@ -40,10 +42,19 @@ const std::vector<InitRow>& init_rows() {
       INIT(weft_append_args),
       INIT(weft_merge_config),
       INIT(weft_merge_args),
+      INIT(weft_sampling_config),
+      INIT(weft_sampling_args),
+      INIT(weft_filter_args),
+      INIT(weft_topk_config),
+      INIT(weft_topk_args),
       INIT(weft_merge_pair_args),
       INIT(weft_rope_config),
       INIT(weft_rope_args),
       INIT(weft_cuda_options),
+      INIT(weft_norm_config),
+      INIT(weft_norm_args),
+      INIT(weft_activation_config),
+      INIT(weft_activation_args),
       {"weft_target_host", sizeof(weft_target), alignof(weft_target),
        [](void* memory, size_t size) {
          return weft_target_host(static_cast<weft_target*>(memory), size);

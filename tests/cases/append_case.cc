@@ -60,6 +60,61 @@ const std::vector<AppendCase> kCases = {
     {.name = "rope_positions", .qo_heads = 2, .rope = kNeox, .rope_positions = true},
     {.name = "rope_cache", .dtype = DType::f32, .qo_heads = 2, .rope = kNeox, .cache = true},
     {.name = "rope_cache_interleaved", .rope = kInterleaved, .cache = true, .rope_positions = true},
+    {.name = "step", .qo_heads = 6, .dim_qk = 128, .rope = kNeox, .norm = true},
+    {.name = "step_to_fp8",
+     .dtype_kv = DType::e4m3,
+     .qo_heads = 5,
+     .dim_qk = 128,
+     .rope = kNeox,
+     .k_scale = 0.02f,
+     .v_scale = 0.05f,
+     .norm = true,
+     .dtype_q_out = DType::e4m3,
+     .q_scale = 0.03f},
+    {.name = "step_gemma_in_place",
+     .dtype = DType::f16,
+     .qo_heads = 4,
+     .dim_qk = 256,
+     .rope = kInterleaved,
+     .in_place = true,
+     .norm = true,
+     .offset = 1,
+     .pad = 8},
+    {.name = "step_f32_odd_padded",
+     .dtype = DType::f32,
+     .kv_heads = 3,
+     .qo_heads = 7,
+     .dim_qk = 34,
+     .rope = {.mode = RopeMode::neox, .dim = 20},
+     .norm = true,
+     .pad = 1},
+    {.name = "step_bf16_80",
+     .kv_heads = 5,
+     .qo_heads = 3,
+     .dim_qk = 80,
+     .dim_vo = 64,
+     .rope = {.mode = RopeMode::neox, .dim = 32},
+     .norm = true},
+    {.name = "step_cache_positions",
+     .dtype_kv = DType::e5m2,
+     .kv_heads = 3,
+     .qo_heads = 2,
+     .layout = kHnd,
+     .rope = kInterleaved,
+     .head_scales = true,
+     .cache = true,
+     .rope_positions = true,
+     .norm = true,
+     .dtype_q_out = DType::e5m2},
+    {.name = "norm_without_rope", .qo_heads = 2, .dim_qk = 96, .norm = true, .q_scale = 2.0f},
+    {.name = "norm_of_k_alone", .dim_qk = 192, .norm = true},
+    {.name = "norm_largest_head", .dtype = DType::f16, .kv_heads = 1, .dim_qk = 1024, .norm = true},
+    {.name = "quantised_q_alone", .qo_heads = 3, .dtype_q_out = DType::e4m3, .q_scale = 0.01f},
+    {.name = "scaled_q_in_place_partial",
+     .qo_heads = 3,
+     .rope = kInterleaved,
+     .in_place = true,
+     .q_scale = 0.5f},
     {.name = "unequal_head_dims", .dim_qk = 192, .dim_vo = 128, .rope = kNeox},
     {.name = "mla", .kv_heads = 1, .dim_qk = 64, .dim_vo = 512, .rope = kNeox},
     {.name = "page_size_1", .page_size = 1},
@@ -140,27 +195,58 @@ void give_angles(const AppendCase& c, Random& random, AppendData& data) {
   data.args.cos_sin_cache = data.rope_cache.view;
 }
 
-// A row of the source rotated where this call says: the oracle of append knows `positions` alone.
+// Cosines and sines of a token: of the caller's cache, or none.
+struct Angles {
+  std::vector<double> cosines, sines;
+};
+
+Angles cached_angles(const AppendData& data, int64_t position) {
+  Angles angles;
+  const int64_t pairs = data.args.cos_sin_cache.shape[1] / 2;
+  for (int64_t i = 0; i < pairs; ++i) {
+    angles.cosines.push_back(oracle::at(data.args.cos_sin_cache, {position, i}));
+    angles.sines.push_back(oracle::at(data.args.cos_sin_cache, {position, pairs + i}));
+  }
+  return angles;
+}
+
+// A row of k or q (with its weight, or none) as it leaves, before its scale.
 std::vector<double> exact_row(const AppendData& data, const TensorView& x, int64_t token, int head,
-                              bool rotated) {
+                              const TensorView& weight) {
+  std::vector<double> row;
+  double squares = 0;
+  for (int64_t d = 0; d < x.shape[2]; ++d) {
+    row.push_back(oracle::at(x, {token, head, d}));
+    squares += row.back() * row.back() / static_cast<double>(x.shape[2]);
+  }
+  const AppendConfig& c = data.config;
+  for (size_t d = 0; d < row.size() && weight.given(); ++d) {
+    row[d] *= (oracle::at(weight, {static_cast<int64_t>(d)}) + c.norm_weight_offset) /
+              std::sqrt(squares + c.norm_eps);
+  }
+  const AppendArgs& args = data.args;
+  const int64_t position =
+      oracle::int_at(args.rope_positions.given() ? args.rope_positions : args.positions, token);
+  if (c.rope.mode == RopeMode::none) return row;
+  if (!args.cos_sin_cache.given()) {
+    oracle::rotate(c.rope, position, row);
+  } else {
+    const Angles angles = cached_angles(data, position);
+    oracle::rotate(c.rope, angles.cosines, angles.sines, row);
+  }
+  return row;
+}
+
+std::vector<double> plain_row(const TensorView& x, int64_t token, int head) {
   std::vector<double> row;
   for (int64_t d = 0; d < x.shape[2]; ++d) row.push_back(oracle::at(x, {token, head, d}));
-  if (!rotated || data.config.rope.mode == RopeMode::none) return row;
-  const RopeConfig config{.dtype = data.config.dtype,
-                          .num_qo_heads = 1,
-                          .head_dim = data.config.head_dim_qk,
-                          .rope = data.config.rope};
-  RopeArgs args;
-  args.positions =
-      data.args.rope_positions.given() ? data.args.rope_positions : data.args.positions;
-  args.cos_sin_cache = data.args.cos_sin_cache;
-  return oracle::rope_row(config, args, x, token, head);
+  return row;
 }
 
 struct Row {
   std::vector<double> exact;
   double divisor = 1;
-  bool rotated = false;
+  bool rotated = false;  // or normalised
 };
 
 // Compares one head that lies dense at `at`, and notes its bytes as owned.
@@ -171,7 +257,7 @@ std::string compare_row(const Row& row, const char* at, DType dtype) {
     const double exact = row.exact[d] / row.divisor;
     // Reciprocal and product: two f32 roundings. A rotation adds its own, see rope_test.cc.
     const double scaled = row.divisor == 1 ? 0 : 1.3e-7 * std::fabs(exact);
-    const double error = scaled + (row.rotated ? 1e-6 * amplitude / row.divisor : 0);
+    const double error = scaled + (row.rotated ? 2e-6 * amplitude / row.divisor : 0);
     const std::string wrong =
         compare_rounded(at + static_cast<int64_t>(d) * size_of(dtype), dtype, exact, error);
     if (!wrong.empty()) return "element " + std::to_string(d) + ": " + wrong;
@@ -208,9 +294,9 @@ std::string compare_cache(const AppendData& data, bool keys, Owned& owned) {
   const DType dtype = data.config.dtype_kv;
   for (int64_t t = 0; t < data.nnz; ++t) {
     for (int h = 0; h < data.config.num_kv_heads; ++h) {
-      Row row{.exact = exact_row(data, x, t, h, keys),
+      Row row{.exact = keys ? exact_row(data, x, t, h, args.k_weight) : plain_row(x, t, h),
               .divisor = keys ? args.k_scale : args.v_scale,
-              .rotated = keys && data.config.rope.mode != RopeMode::none};
+              .rotated = keys && (data.config.qk_norm || data.config.rope.mode != RopeMode::none)};
       if (scales.given()) row.divisor *= oracle::at(scales, {h});
       const oracle::Slot slot = oracle::append_slot(data.config, args, t);
       const char* at = oracle::cache_address(data.config, cache, slot, h, 0);
@@ -227,9 +313,11 @@ std::string compare_cache(const AppendData& data, bool keys, Owned& owned) {
 std::string compare_q(const AppendData& data) {
   for (int64_t t = 0; t < data.nnz && data.config.num_qo_heads > 0; ++t) {
     for (int h = 0; h < data.config.num_qo_heads; ++h) {
-      const Row row{.exact = exact_row(data, data.q_given.view, t, h, true), .rotated = true};
+      const Row row{.exact = exact_row(data, data.q_given.view, t, h, data.args.q_weight),
+                    .divisor = data.args.q_scale,
+                    .rotated = true};
       const std::string wrong =
-          compare_row(row, oracle::address(data.args.q_out, {t, h, 0}), data.config.dtype);
+          compare_row(row, oracle::address(data.args.q_out, {t, h, 0}), data.config.dtype_q_out);
       if (!wrong.empty()) return "q token " + std::to_string(t) + " " + wrong;
     }
   }
@@ -260,6 +348,8 @@ AppendCase random_append_case(Random& random) {
     c.qo_heads = static_cast<int>(random.integer(0, 6));
     c.in_place = random.chance(0.5);
     c.rope_positions = random.chance(0.3);
+    c.norm = random.chance(0.3);
+    if (!c.in_place && random.chance(0.3)) c.dtype_q_out = DType::e4m3, c.q_scale = 0.1f;
   }
   if (random.chance(0.5)) c.k_scale = static_cast<float>(0.01 + random.uniform());
   if (random.chance(0.5)) c.v_scale = static_cast<float>(0.01 + 3 * random.uniform());
@@ -297,7 +387,10 @@ AppendData make_append_data(const AppendCase& c, uint64_t seed) {
                  .head_dim_vo = c.dim_vo == 0 ? c.dim_qk : c.dim_vo,
                  .page_size = c.page_size,
                  .kv_layout = c.layout,
-                 .rope = c.rope};
+                 .rope = c.rope,
+                 .qk_norm = c.norm,
+                 .norm_weight_offset = c.offset,
+                 .dtype_q_out = c.dtype_q_out == DType::none ? c.dtype : c.dtype_q_out};
   give_where(c, random, data);
   const auto tensor = [&](int64_t heads, int64_t dim) {
     OwnedTensor t(c.dtype, {data.nnz, heads, dim}, c.pad);
@@ -312,10 +405,26 @@ AppendData make_append_data(const AppendCase& c, uint64_t seed) {
     data.args.v_scales = make_floats({7.0f, 0.1f, 1.0f}, data.owners);
   }
   give_angles(c, random, data);
+  const auto weight = [&] {
+    OwnedTensor t(c.dtype, {c.dim_qk});
+    fill_normal(t.view, random);
+    return t;
+  };
+  if (c.norm) {
+    data.k_weight = weight();
+    data.args.k_weight = data.k_weight.view;
+  }
   if (c.qo_heads == 0) return data;
+  if (c.norm) {
+    data.q_weight = weight();
+    data.args.q_weight = data.q_weight.view;
+  }
+  data.args.q_scale = c.q_scale;
   data.q = tensor(c.qo_heads, c.dim_qk);
   data.q_given = data.q.clone();
-  data.q_out = c.in_place ? data.q : OwnedTensor(c.dtype, {data.nnz, c.qo_heads, c.dim_qk}, c.pad);
+  data.q_out = c.in_place
+                   ? data.q
+                   : OwnedTensor(data.config.dtype_q_out, {data.nnz, c.qo_heads, c.dim_qk}, c.pad);
   data.args.q = data.q.view, data.args.q_out = data.q_out.view;
   return data;
 }

@@ -33,6 +33,10 @@ struct AppendCase {
   bool cache = false;           // cos_sin_cache
   bool rope_positions = false;  // apart from positions
   bool in_place = false;        // q_out = q
+  bool norm = false;            // heads of k and q are normalised
+  float offset = 0;             // of the weights
+  DType dtype_q_out = DType::none;
+  float q_scale = 1;
   int64_t pad = 0;
   std::vector<int> kv_lens = {37, 1, 0, 20};
   std::vector<int> new_tokens = {5, 1, 0, 20};
@@ -46,7 +50,7 @@ AppendCase append_product_case(DType dtype, DType dtype_kv, KvLayout layout, Cac
 struct AppendData {
   AppendConfig config;
   AppendArgs args;
-  OwnedTensor k, v, q, q_given, q_out, rope_cache;
+  OwnedTensor k, v, q, q_given, q_out, rope_cache, k_weight, q_weight;
   Buffer cache_memory, v_cache_memory;  // the second only when storage is separate
   std::vector<Buffer> owners;
   int64_t nnz = 0;

@@ -52,6 +52,7 @@ WEFT_SAME_CALL(memory_alloc, cuMemAlloc);
 WEFT_SAME_CALL(memory_free, cuMemFree);
 WEFT_SAME_CALL(copy_to_device, cuMemcpyHtoDAsync);
 WEFT_SAME_CALL(copy_to_host, cuMemcpyDtoHAsync);
+WEFT_SAME_CALL(copy_on_device, cuMemcpyDtoDAsync);
 WEFT_SAME_CALL(fill_bytes, cuMemsetD8Async);
 WEFT_SAME_CALL(stream_create, cuStreamCreate);
 WEFT_SAME_CALL(stream_destroy, cuStreamDestroy);

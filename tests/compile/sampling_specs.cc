@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// sampling kernels of typical vocabularies, as selected.
+// sampling and topk kernels of typical vocabularies, as selected.
 #include "src/ops/sampling/kernel.h"
+#include "src/ops/topk/kernel.h"
 #include "tests/compile/gate.h"
 
 namespace weft::test {
@@ -14,6 +15,7 @@ std::vector<GateRow> sampling_rows() {
   };
   const SamplingConfig llama{.dtype = DType::f32, .vocab_size = 128256};
   const SamplingConfig small{.dtype = DType::bf16, .vocab_size = 32000};
+  const SamplingConfig tiny{.dtype = DType::f16, .vocab_size = 16000};
   const SamplingConfig gemma{
       .dtype = DType::f16, .vocab_size = 262144, .input = SamplingInput::probs};
   const Row configs[] = {{"sampling_draw_f32", llama, SamplingJob::draw, 90},
@@ -22,7 +24,7 @@ std::vector<GateRow> sampling_rows() {
                          {"sampling_draw_probs", gemma, SamplingJob::draw, 90},
                          {"sampling_filter_probs", gemma, SamplingJob::filter, 90},
                          {"sampling_draw_f32", llama, SamplingJob::draw, 100},
-                         {"sampling_draw_small", small, SamplingJob::draw, 80}};
+                         {"sampling_draw_tiny", tiny, SamplingJob::draw, 80}};
   std::vector<GateRow> rows;
   for (const Row& row : configs) {
     Target target = Target::h200();
@@ -33,6 +35,14 @@ std::vector<GateRow> sampling_rows() {
     if (row.arch != 90) continue;
     spec.vec = 1;
     rows.push_back(gate_row(std::string(row.name) + "_narrow", spec, row.arch, most));
+  }
+  for (const bool sorted : {false, true}) {
+    TopkRowSpec spec = select_topk_row(
+        {.dtype = DType::f32, .max_len = 128256, .k = 2048, .sorted = sorted}, Target::h200());
+    const int most = 64 * 1024 / (spec.slices.num_threads * spec.slices.ctas_per_sm) / 8 * 8;
+    rows.push_back(gate_row(sorted ? "topk_sorted" : "topk", spec, 90, most));
+    spec.vec = 1;
+    rows.push_back(gate_row(sorted ? "topk_sorted_narrow" : "topk_narrow", spec, 90, most));
   }
   return rows;
 }

@@ -20,7 +20,8 @@ AppendConfig small_config() {
           .head_dim_qk = 16,
           .head_dim_vo = 8,
           .page_size = 4,
-          .rope = {.mode = RopeMode::neox}};
+          .rope = {.mode = RopeMode::neox},
+          .qk_norm = true};
 }
 
 /// Three tokens for two requests of two pages each; all optional tensors given.
@@ -40,6 +41,8 @@ struct Call {
     args.q = tensor({3, 4, 16});
     args.q_out = tensor({3, 4, 16});
     args.cos_sin_cache = tensor({8, 16});
+    args.k_weight = tensor({16});
+    args.q_weight = tensor({16});
     args.k_scales = make_floats({1, 2}, buffers);
     args.v_scales = make_floats({2, 1}, buffers);
     args.batch_indices = make_ints({0, 1, 1}, buffers);
@@ -90,6 +93,8 @@ constexpr TensorArgument kTensors[] = {
     {"v_cache", &AppendArgs::v_cache, TensorArgument::output},
     {"q", &AppendArgs::q, TensorArgument::input},
     {"q_out", &AppendArgs::q_out, TensorArgument::output},
+    {"k_weight", &AppendArgs::k_weight, TensorArgument::input},
+    {"q_weight", &AppendArgs::q_weight, TensorArgument::input},
     {"k_scales", &AppendArgs::k_scales, TensorArgument::optional},
     {"v_scales", &AppendArgs::v_scales, TensorArgument::optional},
     {"rope_positions", &AppendArgs::rope_positions, TensorArgument::optional},
@@ -243,7 +248,7 @@ TEST(AppendRefuses, WrongConfigs) {
       {"num_kv_heads", [](AppendConfig& c) { c.num_kv_heads = 0; }},
       {"num_kv_heads", [](AppendConfig& c) { c.num_kv_heads = INT32_MAX; }},
       {"num_qo_heads", [](AppendConfig& c) { c.num_qo_heads = -1; }},
-      {"num_qo_heads", [](AppendConfig& c) { c.rope = {}; }},
+      {"num_qo_heads", [](AppendConfig& c) { c.rope = {}, c.qk_norm = false; }},
       {"head_dim_qk", [](AppendConfig& c) { c.head_dim_qk = 0; }},
       {"head_dim_qk", [](AppendConfig& c) { c.head_dim_qk = INT32_MIN; }},
       {"head_dim_vo", [](AppendConfig& c) { c.head_dim_vo = -1; }},
@@ -296,6 +301,38 @@ TEST(AppendRefuses, WrongLengthsOfBatchIndicesPositions) {
                             ErrorKind::invalid_argument, row.argument, row.part,
                             {&owners[2], &owners[3]}),
               "");
+  }
+}
+
+TEST(AppendRefuses, WrongSteps) {
+  struct Row {
+    const char* argument;
+    void (*spoil)(Call&);
+    const char* part;
+  };
+  const Row rows[] = {
+      {"k_weight", [](Call& c) { c.config.qk_norm = false; }, "nothing without qk_norm"},
+      {"q_weight",
+       [](Call& c) {
+         c.config.num_qo_heads = 0;
+         c.args.q = c.args.q_out = {};
+       },
+       "nothing without qk_norm and q"},
+      {"q_scale", [](Call& c) { c.args.q_scale = 0; }, "a positive finite number"},
+      {"q_scale", [](Call& c) { c.args.q_scale = NAN; }, "a positive finite number"},
+      {"norm_eps", [](Call& c) { c.config.norm_eps = -1; }, "a finite number >= 0"},
+      {"norm_weight_offset", [](Call& c) { c.config.norm_weight_offset = NAN; }, "finite"},
+      {"dtype_q_out", [](Call& c) { c.config.dtype_q_out = DType::bf16; }, "f32, e4m3 or e5m2"},
+      {"head_dim_qk", [](Call& c) { c.config.head_dim_qk = 1026, c.config.rope.mode = RopeMode::none; }, "head_dim_qk <= 1024"},
+      {"q_out", [](Call& c) { c.config.dtype_q_out = DType::e4m3; }, "e4m3"},
+      {"k_cache",
+       [](Call& c) { c.args.k_weight = c.args.k_cache.select(0, 0).select(0, 0).select(0, 0); },
+       "k_weight"},
+  };
+  for (const Row& row : rows) {
+    Call call;
+    row.spoil(call);
+    EXPECT_EQ(call.refusal(row.argument, row.part), "") << row.argument << " " << row.part;
   }
 }
 

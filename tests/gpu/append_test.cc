@@ -27,7 +27,8 @@ AppendArgs on_device(const BufferMirror& mirror, const AppendArgs& host) {
        {&AppendArgs::k, &AppendArgs::v, &AppendArgs::batch_indices, &AppendArgs::positions,
         &AppendArgs::kv_indptr, &AppendArgs::kv_indices, &AppendArgs::k_cache, &AppendArgs::v_cache,
         &AppendArgs::k_scales, &AppendArgs::v_scales, &AppendArgs::q, &AppendArgs::q_out,
-        &AppendArgs::rope_positions, &AppendArgs::cos_sin_cache}) {
+        &AppendArgs::rope_positions, &AppendArgs::cos_sin_cache, &AppendArgs::k_weight,
+        &AppendArgs::q_weight}) {
     args.*field = mirror.view(host.*field);
   }
   return args;
@@ -37,7 +38,8 @@ AppendArgs on_device(const BufferMirror& mirror, const AppendArgs& host) {
 struct DeviceAppend {
   DeviceAppend(const AppendData& data, const CudaDevice& device, cu::Stream stream)
       : mirror(device, stream) {
-    for (const cases::OwnedTensor* t : {&data.k, &data.v, &data.q, &data.q_out, &data.rope_cache}) {
+    for (const cases::OwnedTensor* t : {&data.k, &data.v, &data.q, &data.q_out, &data.rope_cache,
+                                        &data.k_weight, &data.q_weight}) {
       mirror.add(t->buffer);
     }
     mirror.add({data.cache_memory, data.v_cache_memory});

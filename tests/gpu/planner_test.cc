@@ -100,7 +100,7 @@ class DevicePlan {
 
 class PlannerOnGpu : public GpuTest {
  protected:
-  void time_one(const char* name, const LengthBatch& batch, int32_t num_threads);
+  void time_one(const char* name, const LengthBatch& batch);
 };
 
 TEST_F(PlannerOnGpu, MatchesTheHostBitForBit) {
@@ -171,7 +171,7 @@ TEST_F(PlannerOnGpu, AWrongBatchGetsAnEmptyPlanAndTheReason) {
   EXPECT_EQ(plan.result().error, PlanError::too_many_requests);
 }
 
-PlanSpec llama_8b(int32_t max_batch_size, int32_t num_threads, const Target& target) {
+PlanSpec llama_8b(int32_t max_batch_size, const Target& target) {
   ScheduleSpec s;
   s.group_size = 4;
   s.qo_tile = 16;
@@ -182,7 +182,6 @@ PlanSpec llama_8b(int32_t max_batch_size, int32_t num_threads, const Target& tar
   s.min_blocks = 4;
   s.cost = {400, 900, 20};
   PlanSpec spec = select_planner(s, max_batch_size, std::max(8192, max_batch_size), target);
-  if (num_threads > 0) spec.num_threads = num_threads;
   return spec;
 }
 
@@ -201,11 +200,11 @@ LengthBatch mixed_batch() {
 }
 
 // One plan after another in a graph, so that each waits for the one before: device time plus what a
-// launch adds. num_threads 0: as selected.
-void PlannerOnGpu::time_one(const char* name, const LengthBatch& batch, int32_t num_threads) {
+// launch adds.
+void PlannerOnGpu::time_one(const char* name, const LengthBatch& batch) {
   constexpr int kLaunches = 20;
   const int32_t size = batch.batch_size();
-  const PlanSpec spec = llama_8b(size, num_threads, device().target());
+  const PlanSpec spec = llama_8b(size, device().target());
   DevicePlan plan(device(), store(), spec);
   plan.write(batch);
   plan.launch(size, false);
@@ -231,12 +230,10 @@ TEST_F(PlannerOnGpu, Time) {
     LengthBatch batch;
   };
   const Row rows[] = {
-      {"plan_decode_1", decode_batch(1)},       {"plan_decode_64", decode_batch(64)},
-      {"plan_decode_256", decode_batch(256)},   {"plan_decode_1024", decode_batch(1024)},
-      {"plan_decode_4096", decode_batch(4096)}, {"plan_mixed_64", mixed_batch()}};
-  for (const Row& row : rows) {
-    for (int32_t num_threads : {0, 288, 512, 1024}) time_one(row.name, row.batch, num_threads);
-  }
+      {"plan_device/b1", decode_batch(1)},       {"plan_device/b64", decode_batch(64)},
+      {"plan_device/b256", decode_batch(256)},   {"plan_device/b1024", decode_batch(1024)},
+      {"plan_device/b4096", decode_batch(4096)}, {"plan_device/mixed_64", mixed_batch()}};
+  for (const Row& row : rows) time_one(row.name, row.batch);
 }
 
 }  // namespace

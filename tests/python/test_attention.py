@@ -119,6 +119,10 @@ def test_what_is_wrong_is_named():
     refused(lambda: attn.run(plan, [1, 2], (k, k)), "q: expected a tensor", "list",
             error=TypeError)
     refused(lambda: attn.run(plan, q, (k, "v")), "v: expected a tensor", "str", error=TypeError)
+    refused(lambda: attn.run(q, plan, (k, k)), "plan: expected an AttentionPlan", "ndarray",
+            error=TypeError)
+    refused(lambda: make().run(plan, q, (k, k)), "plan: expected one made by this Attention")
+    refused(lambda: attn.plan([0, 1]), "batch: expected an AttentionBatch", error=TypeError)
     refused(lambda: attn.run(plan, q, (k, k), window_left="w"), "window_left", error=TypeError)
     refused(lambda: attn.run(plan, q, (k, k), logits_soft_cap=-1.0), "logits_soft_cap: expected 0")
     refused(lambda: attn.run(plan, q, (k, k), custom_mask=np.zeros(1, "u1")), "custom_mask")

@@ -14,7 +14,7 @@ import weft
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = ["weft", "weft._struct", "weft.append", "weft.attention", "weft.device", "weft.merge",
-           "weft.rope"]
+           "weft.rope", "weft.sampling", "weft.topk"]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-Dim3 threadIdx, blockIdx, gridDim;
+Dim3 threadIdx, blockIdx, blockDim, gridDim;
 
 namespace weft::simt {
 namespace {
@@ -132,6 +132,7 @@ void run_cluster(int first, int num_ctas, int size, int num_threads, int smem_by
   here.body = &body;
   cluster = &here;
   gridDim.x = static_cast<unsigned>(num_ctas);
+  blockDim.x = static_cast<unsigned>(num_threads);
   for (int i = 0; i < size; ++i) {
     prepare(here.ctas[static_cast<size_t>(i)], first + i, num_threads, smem_bytes);
   }

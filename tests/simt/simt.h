@@ -17,7 +17,7 @@
 struct Dim3 {
   unsigned x;
 };
-extern Dim3 threadIdx, blockIdx, gridDim;
+extern Dim3 threadIdx, blockIdx, blockDim, gridDim;
 
 struct float2 {
   float x, y;
@@ -63,6 +63,11 @@ T __ldcg(const T* at) {
   return *at;
 }
 inline void __threadfence() {}
+inline unsigned long long atomicMin(unsigned long long* at, unsigned long long x) {
+  const unsigned long long before = *at;
+  if (x < before) *at = x;
+  return before;
+}
 
 namespace weft::simt {
 

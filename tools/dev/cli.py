@@ -100,6 +100,8 @@ def gpu_command(options):
     """on a machine with a GPU: its tests, sanitizers and benchmarks; writes bench/results"""
     if not options.build_dir:
         build("release", (), options.jobs)
+    if options.pack:
+        return gpu.pack(options.build_dir or directory("release"), options.pack)
     return gpu.run_gpu(options.build_dir or directory("release"), options.results,
                        not options.no_bench)
 
@@ -157,6 +159,8 @@ def parser():
     command.add_argument("--results", type=Path, metavar="DIR", default=gpu.RESULTS,
                          help="where the report goes (default: bench/results)")
     command.add_argument("--no-bench", action="store_true", help="tests only")
+    command.add_argument("--pack", type=Path, metavar="DIR",
+                         help="run nothing: gather there what a machine with a GPU needs")
     command = add("fuzz", fuzz)
     command.add_argument("target", nargs="?", help="one target (default: all)")
     command.add_argument("--seconds", type=int, default=60, help="for each (default %(default)s)")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# `./dev gpu`: everything that needs a GPU, from a build that may have been made elsewhere: tests,
-# compute-sanitizer on a subset, a replayed trace, benchmarks; and the report that ./dev test
-# compares with the tree.
+# `./dev gpu`: everything that needs a GPU, from a build that may have been made elsewhere (--pack
+# gathers what has to be carried): tests, compute-sanitizer on a subset, a replayed trace,
+# benchmarks; and the report that ./dev test compares with the tree.
 import hashlib
 import json
 import os
@@ -12,13 +12,20 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from dev import python
+from dev.plot import roofs_svg
 from dev.steps import ROOT, StepFailed, run, say
 from dev.suite import Tally, count_gtest
 
 RESULTS = ROOT / "bench" / "results"
 REPORT = "gpu_report.json"
 BENCH = "h200.jsonl"
-SECONDS = 300  # for one program
+PLOT = "h200.svg"
+SECONDS = 200  # for one program
+TABLES = ("gpu_attention_test", "gpu_prefill_test")  # run in parts
+ALONE = ("gpu_attention_fault_test", "gpu_prefill_time_test")
+REPLAYED = 60  # requests of a trace: half a minute, most of it the float64 reference
+TIMED = "*Time*:*HostCost*"  # tests that measure
 # What compute-sanitizer sees: one case of each kind of kernel, since it slows them a hundredfold.
 SANITIZED = {
     "memcheck": ("attention_test", ("page_7_nhd", "mixed", "strided_hnd_page_33", "custom")),
@@ -65,12 +72,33 @@ def _information(build):
     return info
 
 
-def _run_shard(task):
-    program, number, shards, reports = task
-    report = reports / f"{program.name}.{number}.xml"
+def programs(build):
+    """Every program that needs a GPU, of a build."""
+    return sorted((build / "tests" / "gpu").glob("gpu_*_test")) + \
+        sorted((build / "tests" / "capi").glob("capi_cuda_test"))
+
+
+def pack(build, to):
+    """Copies what run_gpu needs of a build to `to`, stripped, so that it can be carried."""
+    shutil.rmtree(to, ignore_errors=True)
+    files = [*programs(build), build / "tools" / "weft"]
+    for file in files:
+        target = to / file.relative_to(build)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(file, target)
+    run("strip", ["strip", *(to / file.relative_to(build) for file in files)])
+    size = sum(file.stat().st_size for file in to.rglob("*") if file.is_file())
+    say(f"{len(files)} programs, {size / 2**20:.0f} MB, in {to}")
+    return True
+
+
+def _run_part(task):
+    program, name, arguments, shard, reports = task
+    report = reports / f"{program.name}.{name}.xml"
     log = report.with_suffix(".log")
-    env = {**os.environ, "GTEST_TOTAL_SHARDS": str(shards), "GTEST_SHARD_INDEX": str(number)}
-    command = [str(program), "--gtest_brief=1", f"--gtest_output=xml:{report}"]
+    env = {**os.environ, "GTEST_TOTAL_SHARDS": str(shard[1]), "GTEST_SHARD_INDEX": str(shard[0])}
+    command = [str(program), "--gtest_brief=1", f"--gtest_output=xml:{report}", *arguments]
+    start = time.monotonic()
     try:
         with open(log, "wb") as to:
             status = subprocess.run(command, env=env, stdout=to, stderr=subprocess.STDOUT,
@@ -82,28 +110,39 @@ def _run_shard(task):
     if report.exists():
         tally = count_gtest(report, program.name)
     if status != 0 and not tally.failures:
-        tally.failures.append(f"{program.name}, part {number}: exit status {status}")
-    return tally, log.read_text(errors="replace")
+        tally.failures.append(f"{program.name}, part {name}: exit status {status}")
+    return program.name, tally, log.read_text(errors="replace"), time.monotonic() - start
 
 
 def _tests(build, tally, reports):
-    """All GPU tests; the case tables over several processes, the faults, which fill the device's
-    memory, and the timings alone. Returns what they printed."""
-    programs = sorted((build / "tests" / "gpu").glob("gpu_*_test"))
-    programs += sorted((build / "tests" / "capi").glob("capi_cuda_test"))
-    shards = max(1, min(16, len(os.sched_getaffinity(0)) - 1))
+    """All GPU tests: what checks numbers side by side, the case tables in parts; then, alone, the
+    faults, which fill the device's memory, and what measures. Returns what they printed."""
+    cores = max(2, min(16, len(os.sched_getaffinity(0))))
+    beside, alone = [], []
+    for program in programs(build):
+        if program.name in ALONE:
+            alone.append((program, "0", (), (0, 1), reports))
+            continue
+        parts = cores - 4 if program.name in TABLES else 1
+        beside += [(program, str(i), (f"--gtest_filter=-{TIMED}",), (i, parts), reports)
+                   for i in range(max(1, parts))]
+        alone.append((program, "time", (f"--gtest_filter={TIMED}",), (0, 1), reports))
+    beside.sort(key=lambda task: task[0].name in TABLES)  # the long single ones first
+    done = {}
     text = ""
-    for program in programs:
-        n = shards if program.name == "gpu_attention_test" else 1
-        start = time.monotonic()
-        mine = Tally()
-        with ThreadPoolExecutor(n) as pool:
-            for part, log in pool.map(_run_shard, [(program, i, n, reports) for i in range(n)]):
-                mine.add(part)
+    start = time.monotonic()
+    for tasks, width in ((beside, cores), (alone, 1)):
+        with ThreadPoolExecutor(width) as pool:
+            for name, part, log, seconds in pool.map(_run_part, tasks):
+                entry = done.setdefault(name, [Tally(), 0.0])
+                entry[0].add(part)
+                entry[1] = max(entry[1], seconds)
                 text += log
-        say(f"{program.name}: {mine.passed} passed, {len(mine.failures)} failed, {mine.skipped} "
-            f"skipped ({time.monotonic() - start:.1f} s)")
+    for name, (mine, seconds) in sorted(done.items()):
+        say(f"{name}: {mine.passed} passed, {len(mine.failures)} failed, {mine.skipped} skipped "
+            f"({seconds:.1f} s)")
         tally.add(mine)
+    say(f"tests: {time.monotonic() - start:.1f} s")
     return text
 
 
@@ -130,9 +169,21 @@ def _sanitizers(build, tally, reports):
 def _replays(build, tally):
     """Real requests over a captured layer stack, sampled rows checked; each trace in the tree."""
     for trace in sorted((ROOT / "data" / "traces").glob("*.csv")):
-        command = [build / "tools" / "weft", "replay", trace, "--device", "cuda"]
+        command = [build / "tools" / "weft", "replay", trace, "--device", "cuda", "--requests",
+                   str(REPLAYED)]
         ok = run(f"replay {trace.stem}", command, fatal=False) == 0
         tally.check(f"weft replay {trace.name} --device cuda", ok)
+
+
+def _python(build, tally):
+    """The Python package on the device, where this interpreter has torch."""
+    done = python.run_with_build(build.resolve())
+    if done is None:
+        say("tests/python: not run, they need torch, apache-tvm-ffi, pytest and the build's "
+            "python/libweft.so")
+        tally.skipped += 1
+    else:
+        tally.add(done)
 
 
 def _benches(build, printed, tally):
@@ -144,15 +195,34 @@ def _benches(build, printed, tally):
         lines += [line for line in _output(command).splitlines() if line.startswith('{"id"')]
     except StepFailed as failed:  # what was measured before is still worth a report
         tally.failures.append(f"benchmarks: {failed}")
-    rows = [json.loads(line) for line in lines]
+    return _with_targets([json.loads(line) for line in lines])
+
+
+def _with_targets(rows):
+    """Rows whose id has a target in microseconds say whether it is met."""
+    targets = ROOT / "bench" / "targets.jsonl"
+    wanted = {}
+    for line in targets.read_text().splitlines():
+        target = json.loads(line)
+        if "target_us" in target:
+            wanted[target["id"]] = target["target_us"]
     for row in rows:
-        if "us" in row:
-            target = f"  target {row['target_us']}" if "target_us" in row else ""
-            roof = f"  {100 * row['share_of_roof']:.0f} % of the roof" \
-                if "share_of_roof" in row else ""
-            say(f"{row['id']:36s} {row['us']:10.2f} us{roof}{target}"
-                f"{'' if row.get('met', True) else '  MISS'}")
+        if "us" in row and "met" not in row and row["id"] in wanted:
+            row["target_us"] = wanted[row["id"]]
+            row["met"] = row["us"] <= row["target_us"]
     return rows
+
+
+def _print_table(rows):
+    say(f"{'case':36s} {'us':>9s} {'roof':>9s} {'share':>6s} {'target':>9s}")
+    for row in rows:
+        if "us" not in row:
+            continue
+        roof = f"{row['roof_us']:9.2f} {100 * row['share_of_roof']:4.0f} %" \
+            if "share_of_roof" in row else " " * 16
+        target = f"{row['target_us']:9.1f} {'met' if row['met'] else 'MISS'}" \
+            if "target_us" in row else ""
+        say(f"{row['id']:36s} {row['us']:9.2f} {roof} {target}".rstrip())
 
 
 def run_gpu(build, results, bench=True):
@@ -170,7 +240,9 @@ def run_gpu(build, results, bench=True):
     printed = _tests(build, tally, reports)
     sanitizers = _sanitizers(build, tally, reports)
     _replays(build, tally)
+    _python(build, tally)
     rows = _benches(build, printed, tally) if bench else []
+    _print_table(rows)
     asked = [row for row in rows if "met" in row]
     report = {"device": device, "kernel_tree_hash": info["kernel_tree_hash"],
               "version": info["version"], "host": platform.machine(),
@@ -182,6 +254,7 @@ def run_gpu(build, results, bench=True):
     (results / REPORT).write_text(json.dumps(report, indent=2) + "\n")
     if rows:
         (results / BENCH).write_text("".join(json.dumps(row) + "\n" for row in rows))
+        (results / PLOT).write_text(roofs_svg(rows, device))
     for failure in tally.failures:
         say(f"FAILED {failure}")
     say(f"{tally.passed} passed, {len(tally.failures)} failed, {tally.skipped} skipped; "

@@ -5,6 +5,7 @@ import re
 import shutil
 import sys
 import xml.etree.ElementTree as ElementTree
+from importlib.util import find_spec
 
 from dev import system
 from dev.build import directory
@@ -95,6 +96,25 @@ def _alone():
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(package, place / "weft")
     return place
+
+
+def has_torch():
+    """Whether this interpreter can run the tests of frameworks: torch, tvm-ffi and pytest."""
+    return all(find_spec(name) for name in ("torch", "tvm_ffi", "pytest"))
+
+
+def run_with_build(build):
+    """tests/python under this interpreter, around the library of a build made elsewhere; None
+    where torch is missing, or the build has no such library."""
+    library = build / "python" / "libweft.so"
+    if not has_torch() or not library.exists():
+        return None
+    place = PLACE / "path"
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(ROOT / "python" / "weft", place / "weft", symlinks=True,
+                    ignore=shutil.ignore_patterns("libweft.so", "__pycache__"))
+    shutil.copy(library, place / "weft")
+    return run_pytest("pytest gpu", sys.executable, {"PYTHONPATH": str(place)})
 
 
 def run_tests(other=None):

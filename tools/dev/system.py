@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib import invalidate_caches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Callable
@@ -32,6 +33,11 @@ def version_of(program, *arguments):
 
 def has(program):
     return shutil.which(program) is not None
+
+
+def has_venv():
+    invalidate_caches()  # it may have been installed a moment ago
+    return sys.version_info >= (3, 10) and find_spec("ensurepip") is not None
 
 
 def has_gtest():
@@ -70,9 +76,7 @@ BUILD = (
 FORMAT = (Need("clang-format 14", lambda: clang_format() is not None, ("clang-format-14",)),)
 TIDY = (Need("clang-tidy", lambda: has("clang-tidy"), ("clang-tidy",)),)
 FUZZ = (Need("clang++ with libFuzzer", has_libfuzzer, ("clang", "libclang-rt-dev")),)
-PYTHON = (Need("python3 3.10 or newer with venv",
-               lambda: sys.version_info >= (3, 10) and find_spec("ensurepip") is not None,
-               ("python3-venv",)),)
+PYTHON = (Need("python3 3.10 or newer with venv", has_venv, ("python3-venv",)),)
 TEST = BUILD + (Need("pkg-config", lambda: has("pkg-config"), ("pkg-config",)),)
 
 

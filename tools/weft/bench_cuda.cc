@@ -52,13 +52,14 @@ class Bench {
         last_(device(), lengths_.last),
         pages_(device(), lengths_.pages),
         sets_(static_cast<int>(std::clamp<int64_t>(kRotateBytes / c.kv_bytes() + 1, 2, kMostSets))),
-        k_(device(), static_cast<size_t>(sets_ * kv_elements())),
-        v_(device(), static_cast<size_t>(sets_ * kv_elements())),
+        k_(device(), static_cast<size_t>(sets_ * kv_words())),
+        v_(device(), static_cast<size_t>(sets_ * kv_words())),
         q_(device(), static_cast<size_t>(sets_ * q_elements())),
         o_(device(), static_cast<size_t>(sets_ * q_elements())),
         attention_(c.config, backend),
         plan_(attention_.create_plan()) {
-    for (Array<uint16_t>* array : {&k_, &v_, &q_}) bench::fill_random(*array, DType::bf16);
+    for (Array<uint16_t>* array : {&k_, &v_}) bench::fill_random(*array, c.config.dtype_kv);
+    bench::fill_random(q_, c.config.dtype_q);
   }
 
   CudaBenchResult measure();
@@ -66,9 +67,10 @@ class Bench {
  private:
   const CudaDevice& device() const { return backend_.state().device; }
   int64_t num_pages() const { return static_cast<int64_t>(lengths_.pages.size()); }
-  int64_t kv_elements() const {
+  int64_t kv_words() const {  // 16-bit ones, of K or V
     const AttentionConfig& config = case_.config;
-    return num_pages() * config.page_size * config.num_kv_heads * config.head_dim_qk;
+    return num_pages() * config.page_size * config.num_kv_heads * config.head_dim_qk *
+           size_of(config.dtype_kv) / 2;
   }
   int64_t q_elements() const {
     return int64_t{case_.config.max_nnz_qo} * case_.config.num_qo_heads * case_.config.head_dim_qk;
@@ -91,9 +93,9 @@ class Bench {
     args.q = view(q_, c.dtype_q, {c.max_nnz_qo, c.num_qo_heads, c.head_dim_qk}, set * q_elements());
     args.o = view(o_, c.dtype_q, {c.max_nnz_qo, c.num_qo_heads, c.head_dim_qk}, set * q_elements());
     args.k = view(k_, c.dtype_kv, {num_pages(), c.page_size, c.num_kv_heads, c.head_dim_qk},
-                  set * kv_elements());
+                  set * kv_words());
     args.v = view(v_, c.dtype_kv, {num_pages(), c.page_size, c.num_kv_heads, c.head_dim_qk},
-                  set * kv_elements());
+                  set * kv_words());
     attention_.run(plan_, args, {stream, nullptr});
   }
 
@@ -121,7 +123,7 @@ CudaBenchResult Bench::measure() {
   const auto reads = [&](const bench::Roof& roof) {
     return Graph(device(), [&](void* stream) {
       for (int i = 0; i < calls; ++i) {
-        const int64_t first = (i % sets_) * kv_elements();
+        const int64_t first = (i % sets_) * kv_words();
         roof.enqueue(k_.data() + first, v_.data() + first, stream);
       }
     });

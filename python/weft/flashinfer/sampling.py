@@ -1,11 +1,150 @@
 # SPDX-License-Identifier: Apache-2.0
-# Sampling of the de-facto API: the names are here, the operators are not yet.
-"""Sampling: not there yet."""
-from weft.flashinfer._common import not_there
+# Sampling of the de-facto API. Its filters are exact here: nothing is drawn again, and `valid` is
+# False only for rows without anything to draw.
+"""Tokens from probabilities or logits, renormalised and masked rows."""
+from __future__ import annotations
 
-globals().update(not_there(
-    "sampling", "softmax sampling_from_probs sampling_from_logits top_p_sampling_from_probs "
-    "top_k_sampling_from_probs min_p_sampling_from_probs top_k_top_p_sampling_from_probs "
-    "top_k_top_p_sampling_from_logits top_p_renorm_probs top_k_renorm_probs top_k_mask_logits "
-    "chain_speculative_sampling",
-    "sampling"))
+from typing import Any
+
+import torch
+
+import weft
+from weft.flashinfer._common import device_word, not_there, operator, word
+
+_STEP = 0x9E3779B97F4A7C15 - (1 << 64)  # between the seeds of two rows
+
+
+def _operator(x: torch.Tensor, kind: str, order: str = "top_k_first") -> weft.Sampling:
+    if order not in ("top_k_first", "joint"):
+        raise ValueError(f"filter_apply_order: expected top_k_first or joint, got {order!r}")
+    return operator(weft.Sampling, device_word(x.device), weft.SamplingConfig(
+        vocab_size=x.shape[-1], dtype=word("input", x.dtype), input=kind, order=order))
+
+
+def _each(value: Any, n: int, like: torch.Tensor, dtype: torch.dtype,
+          indices: Any = None) -> torch.Tensor | None:
+    """A parameter of each sample: a number for all, or a tensor by row of the input."""
+    if value is None:
+        return None
+    if not torch.is_tensor(value):
+        return torch.full((n,), value, dtype=dtype, device=like.device)
+    value = value.to(like.device, dtype).reshape(-1)
+    if value.numel() == 1:
+        return value.expand(n).contiguous()
+    if indices is not None and value.shape[0] == like.shape[0]:
+        value = value[indices.long()]
+    return value.contiguous()
+
+
+def _seeds(n: int, like: torch.Tensor, generator: Any, seed: Any,
+           offset: Any) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """A seed of each sample: drawn by torch, or from the caller's, with a step from row to row."""
+    if seed is None:
+        return torch.randint(1 << 62, (n,), dtype=torch.int64, device=like.device,
+                             generator=generator), None
+    start = _each(seed, n, like, torch.int64)
+    if not (torch.is_tensor(seed) and seed.numel() == n and n > 1):
+        start = start + torch.arange(n, device=like.device) * _STEP
+    return start, _each(offset, n, like, torch.int64)
+
+
+def _draw(x: torch.Tensor, kind: str, *, indices: Any, generator: Any, check_nan: bool, seed: Any,
+          offset: Any, return_valid: bool = False, order: str = "top_k_first", top_k: Any = None,
+          top_p: Any = None, min_p: Any = None) -> Any:
+    if check_nan and bool(torch.isnan(x).any()):
+        raise ValueError("Input probs contains NaN.")
+    n = x.shape[0] if indices is None else indices.shape[0]
+    seeds, offsets = _seeds(n, x, generator, seed, offset)
+    rows = None if indices is None else indices.to(torch.int32)
+    status = torch.empty(n, dtype=torch.uint8, device=x.device) if return_valid else None
+    token = _operator(x, kind, order).run(
+        x, seed=seeds, offset=offsets, indices=rows, status=status,
+        top_k=_each(top_k, n, x, torch.int32, indices),
+        top_p=_each(top_p, n, x, torch.float32, indices),
+        min_p=_each(min_p, n, x, torch.float32, indices))
+    if indices is not None and indices.dtype != torch.int32:
+        token = token.to(indices.dtype)
+    return (token, status == 0) if return_valid else token
+
+
+def softmax(logits, temperature=None, enable_pdl=None):
+    """f32 [n, vocab_size]; temperature a number or one of each row."""
+    return _operator(logits, "logits").filter(
+        logits, temperature=_each(temperature, logits.shape[0], logits, torch.float32))
+
+
+def sampling_from_probs(probs, indices=None, deterministic=True, generator=None, check_nan=False,
+                        seed=None, offset=None, return_valid=False):
+    """int32 [n]: a token of each row, or of row indices[i]."""
+    return _draw(probs, "probs", indices=indices, generator=generator, check_nan=check_nan,
+                 seed=seed, offset=offset, return_valid=return_valid)
+
+
+def sampling_from_logits(logits, indices=None, deterministic=True, generator=None, check_nan=False,
+                         seed=None, offset=None):
+    """sampling_from_probs of softmax(logits)."""
+    return _draw(logits, "logits", indices=indices, generator=generator, check_nan=check_nan,
+                 seed=seed, offset=offset)
+
+
+def top_p_sampling_from_probs(probs, top_p, indices=None, deterministic=True, generator=None,
+                              check_nan=False, seed=None, offset=None, return_valid=False):
+    """From the largest probabilities whose sum reaches top_p."""
+    return _draw(probs, "probs", indices=indices, generator=generator, check_nan=check_nan,
+                 seed=seed, offset=offset, return_valid=return_valid, top_p=top_p)
+
+
+def top_k_sampling_from_probs(probs, top_k, indices=None, deterministic=True, generator=None,
+                              check_nan=False, seed=None, offset=None, return_valid=False):
+    """From the top_k largest."""
+    return _draw(probs, "probs", indices=indices, generator=generator, check_nan=check_nan,
+                 seed=seed, offset=offset, return_valid=return_valid, top_k=top_k)
+
+
+def min_p_sampling_from_probs(probs, min_p, indices=None, deterministic=True, generator=None,
+                              check_nan=False, seed=None, offset=None, return_valid=False):
+    """From those of at least min_p times the largest."""
+    return _draw(probs, "probs", indices=indices, generator=generator, check_nan=check_nan,
+                 seed=seed, offset=offset, return_valid=return_valid, min_p=min_p)
+
+
+def top_k_top_p_sampling_from_probs(probs, top_k, top_p, indices=None,
+                                    filter_apply_order="top_k_first", deterministic=True,
+                                    generator=None, check_nan=False, seed=None, offset=None,
+                                    return_valid=False):
+    """Both; `filter_apply_order` "joint" measures top_p over the whole row."""
+    return _draw(probs, "probs", indices=indices, generator=generator, check_nan=check_nan,
+                 seed=seed, offset=offset, return_valid=return_valid, order=filter_apply_order,
+                 top_k=top_k, top_p=top_p)
+
+
+def top_k_top_p_sampling_from_logits(logits, top_k, top_p, indices=None,
+                                     filter_apply_order="top_k_first", deterministic=True,
+                                     generator=None, check_nan=False, seed=None, offset=None):
+    """The same from logits, in one launch."""
+    return _draw(logits, "logits", indices=indices, generator=generator, check_nan=check_nan,
+                 seed=seed, offset=offset, order=filter_apply_order, top_k=top_k, top_p=top_p)
+
+
+def top_p_renorm_probs(probs, top_p, is_deterministic=False):
+    """probs, 0 where top_p leaves out, and of sum 1 again."""
+    return _operator(probs, "probs").filter(
+        probs, top_p=_each(top_p, probs.shape[0], probs, torch.float32))
+
+
+def top_k_renorm_probs(probs, top_k):
+    """probs, 0 beyond the top_k largest, and of sum 1 again."""
+    return _operator(probs, "probs").filter(
+        probs, top_k=_each(top_k, probs.shape[0], probs, torch.int32))
+
+
+def top_k_mask_logits(logits, top_k):
+    """logits, -inf beyond the top_k largest."""
+    return _operator(logits, "logits").filter(
+        logits, masked=torch.empty_like(logits),
+        top_k=_each(top_k, logits.shape[0], logits, torch.int32))
+
+
+top_p_renorm_prob, top_k_renorm_prob = top_p_renorm_probs, top_k_renorm_probs
+
+globals().update(not_there("sampling", "chain_speculative_sampling", "speculative sampling"))

@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-# Top-k of the de-facto API: the names are here, the operators are not yet.
-"""Top-k: not there yet."""
-import enum
+# Top-k of the de-facto API. weft's is deterministic and gives equal values to the lower positions.
+"""The k largest of each row, plain, through page tables, or with offsets."""
+from __future__ import annotations
 
-from weft.flashinfer._common import not_there
+import enum
+from typing import Any
+
+import torch
+
+import weft
+from weft.flashinfer._common import device_word, missing, operator, refuse, word
 
 
 class TopKTieBreak(enum.IntEnum):
@@ -14,6 +20,41 @@ class TopKTieBreak(enum.IntEnum):
     LARGE = 2
 
 
-globals().update(not_there(
-    "topk", "top_k top_k_page_table_transform top_k_ragged_transform",
-    "topk"))
+def _topk(x: torch.Tensor, k: int, tie_break: Any, **config: Any) -> weft.Topk:
+    if int(tie_break) == TopKTieBreak.LARGE:
+        raise missing("tie_break = LARGE")
+    return operator(weft.Topk, device_word(x.device), weft.TopkConfig(
+        max_len=x.shape[-1], k=int(k), dtype=word("input", x.dtype), **config))
+
+
+def _ints(value: Any) -> Any:
+    return None if value is None else value.to(torch.int32)
+
+
+def top_k(input, k, sorted=False, deterministic=False, tie_break=TopKTieBreak.NONE,
+          dsa_graph_safe=False):
+    """(values [n, k], indices int64 [n, k]) of input [n, columns]."""
+    indices, values = _topk(input, k, tie_break, sorted=bool(sorted)).run(input)
+    return values, indices.to(torch.int64)
+
+
+def top_k_page_table_transform(input, src_page_table, lengths, k, row_to_batch=None,
+                               deterministic=False, tie_break=TopKTieBreak.NONE,
+                               dsa_graph_safe=False, row_starts=None, page_table_row_starts=None,
+                               *, page_size=1, out=None, out_raw_indices=None):
+    """int32 [n, k]: where src_page_table [batch_size, pages] has the positions of the k largest
+    of each row's first lengths[row]; -1 beyond."""
+    refuse(page_table_row_starts=page_table_row_starts, out_raw_indices=out_raw_indices)
+    made = _topk(input, k, tie_break, page_size=int(page_size))
+    return made.run(input, lengths=_ints(lengths), row_starts=_ints(row_starts),
+                    page_table=src_page_table, row_to_batch=_ints(row_to_batch), indices=out,
+                    return_values=False)[0]
+
+
+def top_k_ragged_transform(input, offsets, lengths, k, deterministic=False,
+                           tie_break=TopKTieBreak.NONE, dsa_graph_safe=False, row_starts=None):
+    """int32 [n, k]: positions of the k largest of each row's first lengths[row], plus
+    offsets[row]; -1 beyond."""
+    return _topk(input, k, tie_break).run(
+        input, lengths=_ints(lengths), offsets=_ints(offsets), row_starts=_ints(row_starts),
+        return_values=False)[0]

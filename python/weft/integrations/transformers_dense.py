@@ -83,38 +83,42 @@ def _check_contiguous(step: Step) -> None:
 
 
 def _rows(step: Step, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """qo_indptr and the keys of each request: a sequence, or with padding three (leading padding
-    without keys, the sequence, trailing padding without keys)."""
+    """qo_indptr and the keys of each request: a sequence, or with padded prompts three (leading
+    padding without keys, the sequence, trailing padding without keys). A single query is none."""
     n, q_len = step.batch_size, step.q_len
-    if step.valid is None:
-        lens = torch.full((n,), step.kv_len, dtype=torch.int32, device=device)
-        return torch.arange(n + 1, dtype=torch.int32, device=device) * q_len, lens
+    if step.valid is None or q_len == 1:
+        rows = torch.arange(n + 1, dtype=torch.int32, device=device) * q_len
+        if step.valid is not None:
+            return rows, step.valid.to(device).sum(1, dtype=torch.int32)
+        return rows, torch.full((n,), step.kv_len, dtype=torch.int32, device=device)
     valid_q = step.valid_q.to(device)
     count = valid_q.sum(1, dtype=torch.int32)
     lead = torch.where(count > 0, valid_q.int().argmax(1), 0).to(torch.int32)
     parts = torch.stack([lead, count, q_len - lead - count], 1).reshape(-1)
-    qo_indptr = torch.zeros(3 * n + 1, dtype=torch.int32, device=device)
-    qo_indptr[1:] = torch.cumsum(parts, 0)
     lens = torch.zeros(n, 3, dtype=torch.int32, device=device)
     lens[:, 1] = step.valid.to(device).sum(1)
-    return qo_indptr, lens.reshape(-1)
+    return _indptr(parts), lens.reshape(-1)
+
+
+def _indptr(counts: torch.Tensor) -> torch.Tensor:
+    indptr = torch.zeros(len(counts) + 1, dtype=torch.int32, device=counts.device)
+    torch.cumsum(counts, 0, out=indptr[1:])
+    return indptr
 
 
 def _batch(step: Step, ratio: int, device: torch.device) -> weft.AttentionBatch:
     """The batch over pages of one token: key j of sequence r is page r * ratio + j."""
     qo_indptr, lens = _rows(step, device)
-    kv_indptr = torch.zeros_like(qo_indptr)
-    kv_indptr[1:] = torch.cumsum(lens, 0)
-    first = torch.arange(step.batch_size, device=device)[:, None] * ratio
-    pages = first + torch.arange(step.kv_len, device=device)
+    pages = torch.arange(step.kv_len, dtype=torch.int32, device=device)
+    if step.batch_size > 1:
+        first = torch.arange(step.batch_size, dtype=torch.int32, device=device) * ratio
+        pages = (first[:, None] + pages).reshape(-1)
     if step.valid is not None:
-        valid = step.valid.to(device)
-        place = torch.cumsum(valid.reshape(-1), 0) - 1
-        kept = torch.zeros(pages.numel() + 1, dtype=torch.int64, device=device)
-        kept.scatter_(0, torch.where(valid.reshape(-1), place, pages.numel()), pages.reshape(-1))
-        pages = kept[:-1]
-    return weft.AttentionBatch(qo_indptr, kv_indptr, pages.reshape(-1).to(torch.int32),
-                               torch.ones_like(lens))
+        valid = step.valid.to(device).reshape(-1)
+        place = torch.where(valid, torch.cumsum(valid, 0) - 1, pages.numel())
+        kept = torch.zeros(pages.numel() + 1, dtype=torch.int32, device=device)
+        pages = kept.scatter_(0, place, pages)[:-1]
+    return weft.AttentionBatch(qo_indptr, _indptr(lens), pages, torch.ones_like(lens))
 
 
 def _pages(x: torch.Tensor) -> tuple[torch.Tensor, int]:

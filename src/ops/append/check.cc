@@ -46,7 +46,21 @@ void check_q(const AppendConfig& c, Device device, const AppendArgs& args, int64
     return;
   }
   check_tensor("q", args.q, c.dtype, {nnz, c.num_qo_heads, c.head_dim_qk}, device);
-  check_output("q_out", args.q_out, c.dtype, {nnz, c.num_qo_heads, c.head_dim_qk}, device);
+  check_output("q_out", args.q_out, c.dtype_q_out, {nnz, c.num_qo_heads, c.head_dim_qk}, device);
+}
+
+void check_weights(const AppendConfig& c, Device device, const AppendArgs& args) {
+  if (c.qk_norm) {
+    check_tensor("k_weight", args.k_weight, c.dtype, {c.head_dim_qk}, device);
+  } else {
+    refuse_given("k_weight", args.k_weight, "without qk_norm");
+  }
+  if (c.qk_norm && c.num_qo_heads > 0) {
+    check_tensor("q_weight", args.q_weight, c.dtype, {c.head_dim_qk}, device);
+  } else {
+    refuse_given("q_weight", args.q_weight, "without qk_norm and q");
+  }
+  check_scale("q_scale", args.q_scale);
 }
 
 void check_overlap(const AppendArgs& args) {
@@ -59,8 +73,8 @@ void check_overlap(const AppendArgs& args) {
        extent_of("batch_indices", args.batch_indices), extent_of("positions", args.positions),
        extent_of("kv_indptr", args.kv_indptr), extent_of("kv_indices", args.kv_indices),
        extent_of("k_scales", args.k_scales), extent_of("v_scales", args.v_scales),
-       extent_of("rope_positions", args.rope_positions),
-       extent_of("cos_sin_cache", args.cos_sin_cache)});
+       extent_of("rope_positions", args.rope_positions), extent_of("k_weight", args.k_weight),
+       extent_of("q_weight", args.q_weight), extent_of("cos_sin_cache", args.cos_sin_cache)});
   check_apart({k_cache, v_cache}, {q});
   if (!is_same_view(args.q, args.q_out)) check_apart({q_out}, {q});
 }
@@ -161,6 +175,7 @@ void check_append_args(const AppendConfig& c, Device device, const AppendArgs& a
     check_slots(c, args, nnz);
   }
   check_rotation(c, device, args, nnz);
+  check_weights(c, device, args);
   check_overlap(args);  // of tensors that are all known to be sound
 }
 

@@ -15,13 +15,15 @@ class TokenRange {
         rows_(row_table(spec.unit)),
         k_kernel_(rows_.kernel(spec.dtype, spec.dtype_kv, spec.rope.mode)),
         v_kernel_(rows_.kernel(spec.dtype, spec.dtype_kv, RopeMode::none)),
-        q_kernel_(rows_.kernel(spec.dtype, spec.dtype, spec.rope.mode)),
+        q_kernel_(rows_.kernel(spec.dtype, spec.dtype_q_out, spec.rope.mode)),
         source_{.rows = &rows_,
                 .mode = spec.rope.mode,
                 .dim = spec.rope.dim,
                 .turns = params.turns,
                 .cache = params.cos_sin_cache,
-                .cache_stride = params.cache_stride} {}
+                .cache_stride = params.cache_stride},
+        k_norm_{params.k_weight, params.norm_weight_offset, params.norm_eps},
+        q_norm_{params.q_weight, params.norm_weight_offset, params.norm_eps} {}
 
   void run(int64_t begin, int64_t end) const {
     RotationBuffer buffer;
@@ -30,7 +32,7 @@ class TokenRange {
       const Rotation rotation = rotation_at(source_, append_rope_position(p_, t), buffer);
       write_k(t, slot, rotation);
       write_v(t, slot);
-      if (spec_.num_qo_heads > 0) rotate_q(t, rotation);
+      if (spec_.num_qo_heads > 0) write_q(t, rotation);
     }
   }
 
@@ -47,7 +49,8 @@ class TokenRange {
                .rotated_dim = spec_.rope.dim,
                .rotation = rotation,
                .scale = p_.k_scale,
-               .scales = p_.k_scales});
+               .scales = p_.k_scales,
+               .norm = p_.k_weight == nullptr ? nullptr : &k_norm_});
   }
 
   void write_v(int64_t t, AppendSlot slot) const {
@@ -62,21 +65,23 @@ class TokenRange {
                .rotated_dim = 0,
                .rotation = {},
                .scale = p_.v_scale,
-               .scales = p_.v_scales});
+               .scales = p_.v_scales,
+               .norm = nullptr});
   }
 
-  void rotate_q(int64_t t, Rotation rotation) const {
-    const int64_t size = size_of(spec_.dtype);
-    q_kernel_({.in = static_cast<const char*>(p_.q) + t * p_.q_stride_token * size,
-               .out = static_cast<char*>(p_.q_out) + t * p_.q_out_stride_token * size,
-               .in_stride = p_.q_stride_head * size,
-               .out_stride = p_.q_out_stride_head * size,
+  void write_q(int64_t t, Rotation rotation) const {
+    const int64_t in = size_of(spec_.dtype), out = size_of(spec_.dtype_q_out);
+    q_kernel_({.in = static_cast<const char*>(p_.q) + t * p_.q_stride_token * in,
+               .out = static_cast<char*>(p_.q_out) + t * p_.q_out_stride_token * out,
+               .in_stride = p_.q_stride_head * in,
+               .out_stride = p_.q_out_stride_head * out,
                .num_heads = spec_.num_qo_heads,
                .head_dim = spec_.head_dim_qk,
                .rotated_dim = spec_.rope.dim,
                .rotation = rotation,
-               .scale = 1.0f,
-               .scales = nullptr});
+               .scale = p_.q_scale,
+               .scales = nullptr,
+               .norm = p_.q_weight == nullptr ? nullptr : &q_norm_});
   }
 
   const AppendSpec& spec_;
@@ -84,6 +89,7 @@ class TokenRange {
   const RowTable& rows_;
   const RowKernel k_kernel_, v_kernel_, q_kernel_;
   const RotationSource source_;
+  const RowNorm k_norm_, q_norm_;
 };
 
 }  // namespace
@@ -92,8 +98,8 @@ void run_append_cpu(const AppendSpec& spec, const AppendParams& params, const Ex
   const TokenRange tokens(spec, params);
   const int64_t kv = int64_t{spec.num_kv_heads} * (spec.head_dim_qk + spec.head_dim_vo);
   const int64_t q = int64_t{spec.num_qo_heads} * spec.head_dim_qk;
-  const int64_t bytes =
-      kv * (size_of(spec.dtype) + size_of(spec.dtype_kv)) + 2 * q * size_of(spec.dtype);
+  const int64_t bytes = kv * (size_of(spec.dtype) + size_of(spec.dtype_kv)) +
+                        q * (size_of(spec.dtype) + size_of(spec.dtype_q_out));
   parallel_rows(executor, params.nnz, bytes,
                 [&](int64_t begin, int64_t end) { tokens.run(begin, end); });
 }

@@ -18,6 +18,8 @@ void for_each_field(const AppendWarpSpec& s, Visit&& visit) {
   visit("rotated_dim", s.rotated_dim);
   visit("mode", s.mode);
   visit("has_q", s.has_q);
+  visit("normed", s.normed);
+  visit("dtype_q_out", s.dtype_q_out);
   visit("vec", s.vec);
   visit("unroll", s.unroll);
   visit("num_threads", s.num_threads);

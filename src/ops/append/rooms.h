@@ -36,6 +36,13 @@ AppendSpec select_append(const AppendConfig& config, const Target& target);
 /// scales when the config says so; on a GPU never. Allocates nothing unless it throws.
 void check_append_args(const AppendConfig& config, Device device, const AppendArgs& args);
 
+/// What kernels receive for `args` (already checked).
+AppendParams bind_append(const AppendConfig& config, const RopeTurns& turns,
+                         const AppendArgs& args);
+
+/// What a kernel on a GPU takes besides, but for share_shift, turns and fault.
+void complete_append(const AppendConfig& config, const AppendArgs& args, AppendParams& params);
+
 /// Writes tokens [0, params.nnz).
 void run_append_cpu(const AppendSpec& spec, const AppendParams& params, const Executor& executor);
 

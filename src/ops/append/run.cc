@@ -27,12 +27,18 @@ void bind_tensors(const AppendArgs& args, KvLayout layout, AppendParams& p) {
   p.nnz = args.k.shape[0];
 }
 
-AppendParams bind_append(const detail::AppendImpl& impl, const AppendArgs& args) {
+}  // namespace
+
+AppendParams bind_append(const AppendConfig& config, const RopeTurns& turns,
+                         const AppendArgs& args) {
   AppendParams p{};
-  bind_tensors(args, impl.config.kv_layout, p);
+  bind_tensors(args, config.kv_layout, p);
   p.batch_indices = ints(args.batch_indices), p.positions = ints(args.positions);
   p.kv_indptr = ints(args.kv_indptr), p.kv_indices = ints(args.kv_indices);
   p.k_scale = 1.0f / args.k_scale, p.v_scale = 1.0f / args.v_scale;
+  p.q_scale = 1.0f / args.q_scale;
+  p.k_weight = args.k_weight.data, p.q_weight = args.q_weight.data;
+  p.norm_eps = config.norm_eps, p.norm_weight_offset = config.norm_weight_offset;
   p.k_scales = floats(args.k_scales), p.v_scales = floats(args.v_scales);
   if (args.rope_positions.dtype == DType::i32) p.rope_positions_i32 = ints(args.rope_positions);
   if (args.rope_positions.dtype == DType::i64) {
@@ -40,11 +46,9 @@ AppendParams bind_append(const detail::AppendImpl& impl, const AppendArgs& args)
   }
   p.cos_sin_cache = floats(args.cos_sin_cache);
   p.cache_stride = args.cos_sin_cache.strides[0];
-  p.turns = impl.turns.turns;
+  p.turns = turns.turns;
   return p;
 }
-
-}  // namespace
 
 Append::Append(const AppendConfig& config, const Target& target) {
   auto impl = std::make_shared<detail::AppendImpl>();
@@ -85,9 +89,10 @@ void Append::run(const AppendArgs& args, const Executor& executor) const {
   check_append_args(impl.config, device_of(impl.target), args);
   if (args.k.shape[0] == 0) return;
   if (impl.cuda != nullptr) {
-    run_append_cuda(*impl.cuda, impl.config, args, bind_append(impl, args), executor);
+    run_append_cuda(*impl.cuda, impl.config, args, bind_append(impl.config, impl.turns, args),
+                    executor);
   } else {
-    run_append_cpu(impl.spec, bind_append(impl, args), executor);
+    run_append_cpu(impl.spec, bind_append(impl.config, impl.turns, args), executor);
   }
 }
 

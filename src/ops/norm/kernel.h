@@ -24,7 +24,6 @@ void for_each_field(const NormWarpSpec& s, Visit&& visit) {
   visit("hidden", s.hidden);
   visit("vec", s.vec);
   visit("lanes", s.lanes);
-  visit("ahead", s.ahead);
   visit("num_threads", s.num_threads);
   visit("ctas_per_sm", s.ctas_per_sm);
 }

@@ -51,7 +51,8 @@ class TokenRange {
              .rotated_dim = spec_.rope.dim,
              .rotation = rotation,
              .scale = 1.0f,
-             .scales = nullptr});
+             .scales = nullptr,
+             .norm = nullptr});
   }
 
   const RopeSpec& spec_;

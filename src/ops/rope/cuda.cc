@@ -15,8 +15,9 @@ struct RopeCuda : RotatingOperator<RopeWarpSpec> {
 
 namespace {
 
-// Four warps a token: 43.5 us for 8192 tokens of 32/8 heads; one 46.4, two 44.2, eight 45.5. The
-// fewer bytes the chip is in the middle of, the fewer pages of memory are open.
+// Four warps a token: 42.8 us for 8192 tokens of 32/8 heads; two 44.0, eight 43.5. The fewer bytes
+// the chip is in the middle of, the fewer pages of memory are open: for the same reason one head in
+// flight a lane and small CTAs, see docs/kernels/small_ops.md.
 constexpr int kUsualShift = 2;
 
 }  // namespace

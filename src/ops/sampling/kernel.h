@@ -4,18 +4,11 @@
 
 #include "kernels/sampling/params.h"
 #include "kernels/sampling/smem.h"
+#include "src/cuda/row_slices.h"
 #include "src/jit/source.h"
 #include "weft/sampling.h"
 
 namespace weft {
-
-template <class Visit>
-void for_each_field(const RowSlices& s, Visit&& visit) {
-  visit("cluster", s.cluster);
-  visit("num_threads", s.num_threads);
-  visit("ctas_per_sm", s.ctas_per_sm);
-  visit("slice", s.slice);
-}
 
 template <class Visit>
 void for_each_field(const SamplingRowSpec& s, Visit&& visit) {

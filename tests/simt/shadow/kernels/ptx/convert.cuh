@@ -31,6 +31,10 @@ void unpack2(uint32_t word, float& low, float& high) {
   low = widen<dtype>(static_cast<uint16_t>(word));
   high = widen<dtype>(static_cast<uint16_t>(word >> 16));
 }
+inline uint16_t alternate_bytes(uint32_t word, int32_t first) {
+  word >>= 8 * first;
+  return static_cast<uint16_t>((word & 0xff) | (word >> 8 & 0xff00));
+}
 template <DType from, DType to>
 uint32_t widen_fp8(uint16_t pair) {
   const double low = oracle::decode(&pair, from, 0), high = oracle::decode(&pair, from, 1);

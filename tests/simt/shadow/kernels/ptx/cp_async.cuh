@@ -6,6 +6,8 @@
 
 namespace weft {
 
+inline void prefetch_l2(const void*) {}
+
 inline uint64_t l2_evict_first() { return 0; }
 inline uint64_t l2_evict_normal() { return 0; }
 inline void cp_async16(uint32_t to, const void* from, uint64_t) {

@@ -20,7 +20,9 @@ T load_shared(uint32_t at) {
   return x;
 }
 inline float4 load_shared_f32x4(uint32_t at) { return load_shared<float4>(at); }
+inline uint4 load_shared_u32x4(uint32_t at) { return load_shared<uint4>(at); }
 inline float2 load_shared_f32x2(uint32_t at) { return load_shared<float2>(at); }
+inline float load_shared_f32(uint32_t at) { return load_shared<float>(at); }
 inline int32_t load_shared_i32(uint32_t at) { return load_shared<int32_t>(at); }
 inline uint64_t load_shared_u64(uint32_t at) { return load_shared<uint64_t>(at); }
 inline uint16_t load_shared_u16(uint32_t at) { return load_shared<uint16_t>(at); }

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// select_topk_rows: the k largest of a row and where they are. A cluster reads its row once, keeps
+// it in shared memory and finds the cut below k values (row_search.cuh); each warp then knows where
+// its own go in the result, which one CTA sorts when that is asked for.
+#pragma once
+
+#include "kernels/ptx/griddep.cuh"
+#include "kernels/sampling/load_row.cuh"
+#include "kernels/sampling/row_floor.cuh"
+#include "kernels/topk/params.h"
+#include "kernels/topk/smem.h"
+
+namespace weft {
+namespace topk_kernel {
+
+template <TopkRowSpec spec>
+using Search = RowSearch<spec.slices, false>;
+
+/// Result `slot` of the row: position `at`, or none.
+template <TopkRowSpec spec>
+__device__ __forceinline__ void put(const TopkParams& p, const TopkRow& r, int64_t i, int32_t slot,
+                                    int32_t at) {
+  constexpr int kSize = size_of(spec.dtype);
+  p.indices[i * p.indices_stride + slot] = at < 0 ? -1 : topk_index(p, r, i, at);
+  if (p.values == nullptr) return;
+  char* const to = static_cast<char*>(p.values) + (i * p.values_stride + slot) * kSize;
+  if (at < 0) {
+    const float nothing[1] = {-__int_as_float(0x7f800000)};
+    store_raw(to, from_f32<spec.dtype, 1>(nothing));
+  } else {
+    const int64_t from = i * p.input_stride + r.start + at;
+    store_raw(to, load_raw<kSize>(static_cast<const char*>(p.input) + from * kSize));
+  }
+}
+
+template <TopkRowSpec spec>
+__device__ __forceinline__ Cut cut_of(Search<spec>& row, int32_t k, Top top) {
+  const MassScale scale = MassScale::of_logits(value_of(top.key), 1.0f);
+  typename Search<spec>::Range range{FallBins<false>(scale), 0.0f, kSearchBins};
+  Wanted wanted{false, static_cast<uint64_t>(k), max_of(top.floor, kMaskedKey + 1)};
+  uint32_t number = kSearchKeys + 1;
+  if (top.floor > kMaskedKey) {
+    range.least = value_of(wanted.least);
+    number = row.gather(range);
+  }
+  if (number > kSearchKeys) {
+    wanted.least = kMaskedKey + 1;
+    range.least = value_of(wanted.least);
+    row.narrow(wanted, scale, range);
+    number = row.gather(range);
+  }
+  Cut cut;
+  row.find(wanted, scale, range, number, cut);
+  return cut;
+}
+
+/// Entries in shared memory, the largest first.
+template <TopkRowSpec spec>
+__device__ __forceinline__ void sort_entries(uint32_t entries, uint32_t number) {
+  uint32_t size = 2;
+  while (size < number) size *= 2;
+  for (uint32_t i = number + threadIdx.x; i < size; i += spec.slices.num_threads) {
+    store_shared(entries + 8 * i, uint64_t{0});
+  }
+  __syncthreads();
+#pragma unroll 1
+  for (uint32_t run = 2; run <= size; run *= 2) {
+#pragma unroll 1
+    for (uint32_t step = run / 2; step > 0; step /= 2) {
+      for (uint32_t pair = threadIdx.x; pair < size / 2; pair += spec.slices.num_threads) {
+        const uint32_t low = 2 * pair - (pair & (step - 1)), high = low + step;
+        const uint64_t a = load_shared_u64(entries + 8 * low);
+        const uint64_t b = load_shared_u64(entries + 8 * high);
+        if ((a < b) != ((low & run) == 0)) continue;
+        store_shared(entries + 8 * low, b);
+        store_shared(entries + 8 * high, a);
+      }
+      __syncthreads();
+    }
+  }
+}
+
+/// Hands every kept value of this warp's stretch, in their order, to give(slot, position, value).
+template <TopkRowSpec spec, class Give>
+__device__ __forceinline__ void each_kept(Search<spec>& row, const Cut& cut, Give&& give) {
+  const auto s = row.share_out(cut.key, [](float) { return uint64_t{1}; });
+  uint64_t above = s.before, ties = s.ties_before;
+  for (uint32_t w = 0; w < static_cast<uint32_t>(row.warp()); ++w) {
+    above += load_shared_u64(row.tally_at(w));
+    ties += load_shared_u64(row.tally_at(w) + 8);
+  }
+  row.team.meet();  // the tallies lie where results go
+  const float least = value_of(cut.key);
+  const int32_t begin = row.team.rank * spec.slices.slice + row.warp() * spec.slices.stretch();
+#pragma unroll 1
+  for (int32_t i = 0; i < spec.slices.stretch(); i += 128) {
+    const float4 four = load_shared_f32x4(row.value_at(i + row.lane() * 4));
+    const float z[4] = {four.x, four.y, four.z, four.w};
+    uint32_t mine = 0, tied = 0;
+#pragma unroll
+    for (int e = 0; e < 4; ++e) mine += z[e] > least, tied += z[e] == least;
+    if (!__any_sync(~0u, mine + tied != 0)) continue;
+    // Both counts in one sum.
+    const uint64_t upto = warp_sum_upto(pair_of(mine, tied));
+    const uint64_t all = __shfl_sync(~0u, upto, 31);
+    uint64_t next = above + (upto >> 32) - mine;
+    uint64_t next_tie = ties + static_cast<uint32_t>(upto) - tied;
+#pragma unroll
+    for (int e = 0; e < 4; ++e) {
+      const bool is_tie = z[e] == least;
+      if (z[e] > least || (is_tie && next_tie < cut.ties)) {
+        const uint64_t slot = next + min_of(next_tie, uint64_t{cut.ties});
+        give(static_cast<uint32_t>(slot), begin + i + row.lane() * 4 + e, z[e]);
+      }
+      next += z[e] > least;
+      next_tie += is_tie;
+    }
+    above += all >> 32;
+    ties += static_cast<uint32_t>(all);
+  }
+}
+
+}  // namespace topk_kernel
+
+/// REQUIRES: clusters of spec.slices.cluster CTAs, one for each row.
+template <TopkRowSpec spec>
+__device__ __forceinline__ void select_topk_rows(const TopkParams& p) {
+  using namespace topk_kernel;
+  constexpr int32_t kThreads = spec.slices.num_threads;
+  griddep_launch_dependents();
+  Search<spec> row(dynamic_smem());
+  const int64_t i = blockIdx.x / spec.slices.cluster;
+  const int32_t thread = static_cast<int32_t>(threadIdx.x);
+  griddep_wait();
+  const TopkRow r = topk_row(p, i);
+  if (r.bad && p.fault != nullptr && row.team.rank == 0 && thread == 0) {
+    atomicMin(reinterpret_cast<unsigned long long*>(p.fault), fault_word(r.fault, i));
+  }
+  const int32_t number = min_of(r.length, p.k);
+  if (row.team.rank == 0) {
+    for (int32_t e = number + thread; e < p.k; e += kThreads) put<spec>(p, r, i, e, -1);
+  }
+  if (r.length <= p.k && !spec.sorted) {  // all of it, as it stands
+    for (int32_t e = row.team.rank * kThreads + thread; e < number;
+         e += kThreads * spec.slices.cluster) {
+      put<spec>(p, r, i, e, e);
+    }
+    return;
+  }
+  const char* const data =
+      static_cast<const char*>(p.input) + (i * p.input_stride + r.start) * size_of(spec.dtype);
+  const Largest largest = load_row<spec.dtype, spec.vec, true>(row, data, r.length);
+  const Top top = find_top(row, largest.key(), p.k);
+  Cut cut;
+  if (r.length > p.k) cut = cut_of<spec>(row, p.k, top);
+  const uint32_t entries = row.smem + Search<spec>::kSmem.own_keys;
+  each_kept<spec>(row, cut, [&](uint32_t slot, int32_t at, float z) {
+    if constexpr (!spec.sorted) return put<spec>(p, r, i, static_cast<int32_t>(slot), at);
+    const uint64_t entry = pair_of(key_of(z), ~static_cast<uint32_t>(at));
+    if constexpr (spec.slices.cluster > 1) {
+      store_peer(peer_address(entries + 8 * slot, 0), entry);
+    } else {
+      store_shared(entries + 8 * slot, entry);
+    }
+  });
+  if constexpr (spec.sorted) {
+    row.team.meet();
+    if (row.team.rank != 0) return;
+    sort_entries<spec>(entries, static_cast<uint32_t>(number));
+    for (int32_t e = thread; e < number; e += kThreads) {
+      const uint64_t entry = load_shared_u64(entries + 8u * static_cast<uint32_t>(e));
+      put<spec>(p, r, i, e, static_cast<int32_t>(~static_cast<uint32_t>(entry)));
+    }
+  }
+}
+
+}  // namespace weft

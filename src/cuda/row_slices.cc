@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// See row_slices.h.
+#include "src/cuda/row_slices.h"
+
+#include "kernels/sampling/mass.h"
+
+namespace weft {
+namespace {
+
+// Values a CTA keeps where the cluster may still grow: 64 KB, so that an SM holds two CTAs and one
+// loads while the other searches.
+constexpr int kMostOfCta = 16384;
+constexpr int kNumThreads = 512;
+
+// Shared memory a CTA may ask for (CUDA C++ Programming Guide, compute capabilities).
+int most_smem(int arch) {
+  if (arch == 80) return 163 * 1024;
+  if (arch == 89 || arch == 120) return 99 * 1024;
+  return 227 * 1024;
+}
+
+}  // namespace
+
+RowSlices select_slices(const char* argument, int length, const Target& target) {
+  const int most = target.arch >= 90 ? kMostOfCta : kMaxVocab;
+  RowSlices slices = RowSlices::of(length, most, kNumThreads);
+  const int bytes = SearchSmem::of(slices).bytes;
+  if (bytes > most_smem(target.arch)) {
+    fail(ErrorKind::unsupported, argument,
+         "a row that fits the shared memory of " + std::to_string(slices.cluster) + " CTAs",
+         std::to_string(length));
+  }
+  slices.ctas_per_sm = 2 * (bytes + 1024) > most_smem(target.arch) + 1024 ? 1 : 2;
+  return slices;
+}
+
+std::string describe(const RowSlices& slices) {
+  return "a cluster of " + std::to_string(slices.cluster) + " CTAs a row, " +
+         std::to_string(slices.slice) + " values in each";
+}
+
+}  // namespace weft

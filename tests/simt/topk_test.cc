@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// The topk kernels on the host, clusters and all, over the case table against a sort.
+#include "tests/simt/simt.h"
+// Kernels know no include of their own for what their compiler has built in.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "kernels/topk/topk.cuh"
+#include "src/ops/topk/rooms.h"
+#include "tests/cases/topk_case.h"
+
+namespace weft::test {
+namespace {
+
+constexpr TopkRowSpec spec_of(DType dtype, bool sorted, int vec, int cluster, int slice) {
+  TopkRowSpec s;
+  s.dtype = dtype;
+  s.sorted = sorted;
+  s.vec = vec;
+  s.slices = {cluster, 128, 1, slice};
+  return s;
+}
+
+template <TopkRowSpec spec>
+bool run_if(const TopkConfig& config, bool wide, const TopkParams& p) {
+  if (config.dtype != spec.dtype || config.sorted != spec.sorted) return false;
+  if ((spec.vec == 4 && !wide) || config.max_len > spec.slices.cluster * spec.slices.slice) {
+    return false;
+  }
+  const int ctas = static_cast<int>(p.n) * spec.slices.cluster;
+  for (int cta = 0; cta < ctas; cta += spec.slices.cluster) {
+    simt::run_cluster(cta, ctas, spec.slices.cluster, spec.slices.num_threads,
+                      TopkSmem::of(spec).bytes, [&] { select_topk_rows<spec>(p); });
+  }
+  return true;
+}
+
+template <TopkRowSpec... specs>
+struct Specs {
+  static bool run(const TopkConfig& config, bool wide, const TopkParams& p) {
+    return (run_if<specs>(config, wide, p) || ...);
+  }
+};
+
+using Instantiated =
+    Specs<spec_of(DType::f32, false, 4, 4, 512), spec_of(DType::f32, true, 4, 2, 1024),
+          spec_of(DType::f32, false, 1, 4, 2560), spec_of(DType::f32, true, 1, 4, 2560),
+          spec_of(DType::f16, true, 1, 1, 2048), spec_of(DType::bf16, false, 1, 2, 1024)>;
+
+std::string check(const cases::TopkCase& c, uint64_t seed, int& num_run) {
+  const cases::TopkData data = cases::make_topk_data(c, seed);
+  const bool wide = c.pad == 0 && c.max_len % 4 == 0 && !c.starts;
+  if (!Instantiated::run(data.config, wide, bind_topk(data.config, data.args))) return "";
+  ++num_run;
+  return cases::compare_topk(data);
+}
+
+TEST(TopkOnTheHost, CasesMatchASort) {
+  int num_run = 0;
+  for (cases::TopkCase c : cases::topk_cases()) {
+    c.n = std::min(c.n, 3);  // fibers are slow
+    EXPECT_EQ(check(c, cases::hash_of(c.name), num_run), "") << c.name;
+  }
+  EXPECT_GT(num_run, 20);
+}
+
+TEST(TopkOnTheHost, RandomCasesMatchASort) {
+  cases::Random random(31);
+  int num_run = 0;
+  for (int i = 0; i < 30; ++i) {
+    const cases::TopkCase c = cases::random_topk_case(random, 2000);
+    ASSERT_EQ(check(c, static_cast<uint64_t>(i), num_run), "") << "case " << i;
+  }
+  EXPECT_GT(num_run, 10);
+}
+
+}  // namespace
+}  // namespace weft::test
