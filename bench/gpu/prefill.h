@@ -46,12 +46,14 @@ class Prefill {
 struct PrefillResult {
   std::string tuning;
   std::string kernel;  // Prefill::describe
-  double us = 0;       // of one run, the median
-  double least_us = 0;
+  double us = 0;       // of one run, rested
+  double warm_us = 0;
 };
 
-/// Runs of one case back to back in a graph, about 5 ms of them; tunings take turns. Nothing is
-/// counted for the first 0.1 s, so figures are those of a warm chip. Throws as Prefill.
+/// Runs of one case back to back in a graph, about 5 ms of them; tunings take turns; medians. The
+/// chip's clock falls by up to a fifth within a tenth of a second at its power limit, so there are
+/// two figures: rested, 25 ms after the last work and behind three replays, and warm, behind 0.1 s
+/// without a pause. Throws as Prefill.
 std::vector<PrefillResult> measure_prefill(const CudaBackend& backend, const Case& c,
                                            const std::vector<std::string>& tunings, int rounds);
 

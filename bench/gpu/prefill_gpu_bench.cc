@@ -16,7 +16,7 @@ namespace {
 
 struct Options {
   std::string targets, filter;
-  int rounds = 9;
+  int rounds = 5;
   CaseKind kind = CaseKind::prefill;
   std::vector<std::string> tunings;
 };

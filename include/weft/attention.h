@@ -52,7 +52,9 @@ struct AttentionConfig {
   /// writes nothing, and AttentionPlan::status says why.
   bool checked = false;
 
-  // Limits. Buffers are sized from them once; a batch beyond them is an error.
+  // Limits. Buffers are sized from them once; a batch beyond them is an error. On CUDA their ratio
+  // also says what steps hold, decodes or prompts too, and so which kernels run: see
+  // Attention::explain() and docs/kernels/prefill.md.
   int max_batch_size = 0;
   int max_nnz_qo = 0;  // most query tokens of one batch
 
@@ -75,6 +77,8 @@ struct AttentionBatch {
 };
 
 /// Tensors and run-time values of one layer. Only the last dimension of a tensor must be dense.
+/// On sm_90 prompts are computed faster where data and strides of q, k and v are multiples of 16
+/// bytes.
 struct AttentionArgs {
   TensorView q;    // [nnz_qo, num_qo_heads, head_dim_qk]
   TensorView k;    // [num_pages, page_size, num_kv_heads, head_dim_qk] (nhd), heads second (hnd);
