@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tests/capi/convert.h"
+#include "tests/capi/small_attention.h"
 #include "tests/cases/sampling_case.h"
 #include "tests/cases/topk_case.h"
 #include "weft/c_cuda.h"

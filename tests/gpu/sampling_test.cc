@@ -99,11 +99,11 @@ TEST_F(SamplingOnGpu, CasesHaveTheBitsOfTheCpu) {
 }
 
 TEST_F(SamplingOnGpu, LargeVocabulariesHaveTheBitsOfTheCpu) {
-  for (const int vocab : {50257, 128256, 151936, 262144}) {
+  for (const int vocab : {50257, 262144}) {
     for (const double top_p : {-1.0, 0.9}) {
       for (const int top_k : {-1, 50, 2000}) {
         const SamplingCase c{
-            .name = "large", .vocab = vocab, .n = 3, .top_p = top_p, .top_k = top_k};
+            .name = "large", .vocab = vocab, .n = 2, .top_p = top_p, .top_k = top_k};
         SamplingData data = cases::make_sampling_data(c, static_cast<uint64_t>(vocab));
         EXPECT_EQ(check(data), "") << vocab << " p " << top_p << " k " << top_k;
       }
@@ -113,7 +113,7 @@ TEST_F(SamplingOnGpu, LargeVocabulariesHaveTheBitsOfTheCpu) {
 
 TEST_F(SamplingOnGpu, RandomCasesHaveTheBitsOfTheCpu) {
   cases::Random random(12);
-  for (int i = 0; i < 30; ++i) {
+  for (int i = 0; i < 15; ++i) {
     const SamplingCase c = cases::random_sampling_case(random, 40000);
     SamplingData data = cases::make_sampling_data(c, static_cast<uint64_t>(i));
     ASSERT_EQ(check(data), "") << "case " << i << " vocab " << c.vocab;
