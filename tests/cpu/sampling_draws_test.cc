@@ -24,8 +24,29 @@ struct Draws {
   FilterOrder order = FilterOrder::top_k_first;
 };
 
-// Draws `count` samples of row 0 of the case, and compares how often each token came: tokens of few
-// expected draws are pooled. Gives chi-square's distance from its mean in standard deviations.
+// How far chi-square is from its mean, in standard deviations; tokens of few expected draws are
+// pooled.
+double chi_square(const std::vector<double>& share, const std::vector<double>& seen, int count) {
+  double chi = 0, pooled_seen = 0, pooled = 0, bins = 0;
+  const auto add = [&](double got, double wanted) {
+    chi += (got - wanted) * (got - wanted) / wanted;
+    ++bins;
+  };
+  for (size_t t = 0; t < seen.size(); ++t) {
+    const double wanted = share[t] * count;
+    if (wanted == 0 && seen[t] > 0) return INFINITY;
+    if (wanted >= 10) {
+      add(seen[t], wanted);
+    } else {
+      pooled_seen += seen[t], pooled += wanted;
+    }
+  }
+  if (pooled >= 10) add(pooled_seen, pooled);
+  const double freedom = std::max(1.0, bins - 1);
+  return (chi - freedom) / std::sqrt(2 * freedom);
+}
+
+// Draws `count` samples of row 0 of the case, and compares how often each token came.
 double deviation(const Draws& d) {
   const SamplingCase c{.name = d.name,
                        .vocab = d.vocab,
@@ -66,23 +87,7 @@ double deviation(const Draws& d) {
   Sampling(data.config).run(args);
   std::vector<double> seen(row.share.size());
   for (const int32_t token : tokens) ++seen[static_cast<size_t>(token)];
-  double chi = 0, pooled_seen = 0, pooled = 0, bins = 0;
-  const auto add = [&](double got, double wanted) {
-    chi += (got - wanted) * (got - wanted) / wanted;
-    ++bins;
-  };
-  for (size_t t = 0; t < seen.size(); ++t) {
-    const double wanted = row.share[t] * d.count;
-    if (wanted == 0 && seen[t] > 0) return INFINITY;
-    if (wanted >= 10) {
-      add(seen[t], wanted);
-    } else {
-      pooled_seen += seen[t], pooled += wanted;
-    }
-  }
-  if (pooled >= 10) add(pooled_seen, pooled);
-  const double freedom = std::max(1.0, bins - 1);
-  return (chi - freedom) / std::sqrt(2 * freedom);
+  return chi_square(row.share, seen, d.count);
 }
 
 TEST(SamplingDraws, FitTheDistribution) {
