@@ -6,15 +6,6 @@
 #include "src/ops/verify/rooms.h"
 
 namespace weft {
-namespace {
-
-void refuse_given(const char* name, const TensorView& tensor, const char* why) {
-  if (!tensor.given()) return;
-  fail(ErrorKind::invalid_argument, name, std::string("nothing ") + why, to_string(tensor));
-}
-
-}  // namespace
-
 void check_verify_args(const VerifyConfig& config, Device device, const VerifyArgs& args) {
   const int64_t drafts = config.num_draft, vocab = config.vocab_size;
   check_tensor("target_probs", args.target_probs, config.dtype, {kAnySize, drafts + 1, vocab},
