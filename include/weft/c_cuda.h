@@ -8,6 +8,7 @@
 #pragma once
 
 #include "weft/c_api.h"
+#include "weft/c_sampling.h"
 
 #ifdef __cplusplus
 extern "C" {

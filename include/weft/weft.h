@@ -15,4 +15,5 @@
 #include "weft/target.h"
 #include "weft/tensor.h"
 #include "weft/topk.h"
+#include "weft/verify.h"
 #include "weft/version.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// RowFault: what a row-wise kernel found wrong with an index it read on the device, and the one
-// word in which the first of them is kept. Written by rope and append kernels in checked mode, read
-// by src/cuda/row_state.
+// RowFault: what a kernel on rows found wrong with an index or a parameter it read on the device,
+// and the one word in which the first of them is kept. Written by rope, append, sampling and topk
+// kernels in checked mode, read by RowState in src/cuda/rows.
 #pragma once
 
 #include "kernels/core/base.h"
@@ -29,7 +29,6 @@ enum class RowFault : uint8_t {
   lengths,
   row_to_batch,
   row_starts,
-  draft_token_ids,
 };
 
 /// The word while nothing was wrong. A fault word is smaller the earlier its token.
@@ -80,8 +79,6 @@ WEFT_HD constexpr const char* name_of(RowFault fault) {
       return "row_starts";
     case RowFault::row_to_batch:
       return "row_to_batch";
-    case RowFault::draft_token_ids:
-      return "draft_token_ids";
   }
   return "invalid";
 }

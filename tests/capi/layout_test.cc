@@ -11,6 +11,7 @@
 #include "weft/c_api.h"
 #include "weft/c_cuda.h"
 #include "weft/c_norm.h"
+#include "weft/c_sampling.h"
 
 namespace {
 
@@ -233,6 +234,18 @@ const std::vector<Struct>& others_structs() {
         FIELD(weft_topk_args, row_starts, 24), FIELD(weft_topk_args, page_table, 32),
         FIELD(weft_topk_args, row_to_batch, 40), FIELD(weft_topk_args, offsets, 48),
         FIELD(weft_topk_args, indices, 56), FIELD(weft_topk_args, values, 64)}},
+      {STRUCT(weft_verify_config, 20),
+       {FIELD(weft_verify_config, struct_size, 0), FIELD(weft_verify_config, dtype, 4),
+        FIELD(weft_verify_config, vocab_size, 8), FIELD(weft_verify_config, num_draft, 12),
+        FIELD(weft_verify_config, tree, 16)}},
+      {STRUCT(weft_verify_args, 96),
+       {FIELD(weft_verify_args, struct_size, 0), FIELD(weft_verify_args, reserved, 4),
+        FIELD(weft_verify_args, draft_probs, 8), FIELD(weft_verify_args, target_probs, 16),
+        FIELD(weft_verify_args, draft_tokens, 24), FIELD(weft_verify_args, first_child, 32),
+        FIELD(weft_verify_args, next_sibling, 40), FIELD(weft_verify_args, seed, 48),
+        FIELD(weft_verify_args, offset, 56), FIELD(weft_verify_args, tokens, 64),
+        FIELD(weft_verify_args, accepted, 72), FIELD(weft_verify_args, emitted, 80),
+        FIELD(weft_verify_args, status, 88)}},
       {STRUCT(weft_cuda_options, 40),
        {FIELD(weft_cuda_options, struct_size, 0), FIELD(weft_cuda_options, reserved, 4),
         FIELD(weft_cuda_options, cache_dir, 8), FIELD(weft_cuda_options, bundles, 16),

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tests/capi/convert.h"
+#include "tests/capi/small_attention.h"
 #include "tests/cases/sampling_case.h"
 #include "tests/cases/topk_case.h"
 #include "weft/c_cuda.h"
@@ -154,6 +155,41 @@ TEST(TopkInC, WhatIsWrongIsNamed) {
   EXPECT_EQ(weft_topk_destroy(topk), WEFT_STATUS_OK);
   EXPECT_EQ(weft_topk_create_cuda(&config, nullptr, nullptr, &topk), WEFT_STATUS_INVALID_ARGUMENT);
   EXPECT_EQ(weft_topk_destroy(nullptr), WEFT_STATUS_OK);
+}
+
+TEST(VerifyInC, TakesWhatTheTargetIsSureOf) {
+  float draft[] = {0.5f, 0.5f, 0.0f, 0.5f, 0.5f, 0.0f};
+  float target[] = {1, 0, 0, 0, 0, 1, 0, 1, 0};
+  int32_t proposed[] = {0, 1}, tokens[3], emitted = 9, accepted = 9;
+  int64_t seed = 1;
+  uint8_t status = 9;
+  weft_verify_config config;
+  weft_verify_config_init(&config, sizeof(config));
+  config.vocab_size = 3, config.num_draft = 2;
+  weft_verify_t verify = nullptr;
+  ASSERT_EQ(weft_verify_create(&config, nullptr, nullptr, &verify), WEFT_STATUS_OK);
+  Tensors tensors;
+  weft_verify_args args;
+  weft_verify_args_init(&args, sizeof(args));
+  args.draft_probs = tensors.add(TensorView(draft, DType::f32, {1, 2, 3}));
+  args.target_probs = tensors.add(TensorView(target, DType::f32, {1, 3, 3}));
+  args.draft_tokens = tensors.add(TensorView(proposed, DType::i32, {1, 2}));
+  args.seed = tensors.add(TensorView(&seed, DType::i64, {1}));
+  args.tokens = tensors.add(TensorView(tokens, DType::i32, {1, 3}));
+  args.accepted = tensors.add(TensorView(&accepted, DType::i32, {1}));
+  args.emitted = tensors.add(TensorView(&emitted, DType::i32, {1}));
+  args.status = tensors.add(TensorView(&status, DType::u8, {1}));
+  EXPECT_EQ(weft_verify_run(verify, &args, nullptr), WEFT_STATUS_OK) << weft_last_error();
+  EXPECT_EQ(tokens[0], 0);   // the target is sure of it
+  EXPECT_EQ(tokens[1], 2);   // sure of another one
+  EXPECT_EQ(tokens[2], -1);  // and there it ends
+  EXPECT_EQ(emitted, 1);
+  EXPECT_EQ(accepted, 1);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(weft_verify_run(verify, nullptr, nullptr), WEFT_STATUS_INVALID_ARGUMENT);
+  EXPECT_EQ(weft_verify_run(nullptr, &args, nullptr), WEFT_STATUS_INVALID_ARGUMENT);
+  EXPECT_EQ(weft_verify_destroy(verify), WEFT_STATUS_OK);
+  EXPECT_EQ(weft_verify_destroy(nullptr), WEFT_STATUS_OK);
 }
 
 }  // namespace

@@ -47,6 +47,8 @@ const std::vector<InitRow>& init_rows() {
       INIT(weft_filter_args),
       INIT(weft_topk_config),
       INIT(weft_topk_args),
+      INIT(weft_verify_config),
+      INIT(weft_verify_args),
       INIT(weft_merge_pair_args),
       INIT(weft_rope_config),
       INIT(weft_rope_args),

@@ -299,6 +299,22 @@ SamplingData make_sampling_data(const SamplingCase& c, uint64_t seed) {
   return data;
 }
 
+void scramble(SamplingData& data, Random& random) {
+  data.config.checked = false;
+  const SamplingArgs& args = data.args;
+  for (const TensorView& t :
+       {args.temperature, args.top_k, args.top_p, args.min_p, args.repetition_penalty,
+        args.frequency_penalty, args.presence_penalty, args.bias, args.input}) {
+    if (!t.given()) continue;
+    const double share = t.ndim == 1 ? 0.2 : 0.002;
+    for_each_element(t, [&](char* at, int64_t) {
+      const uint64_t bits = random.next();
+      if (random.chance(share))
+        std::copy_n(reinterpret_cast<const char*>(&bits), size_of(t.dtype), at);
+    });
+  }
+}
+
 std::string compare_samples(const SamplingData& data) {
   return compare_rows(data.args.token.shape[0],
                       [&](int64_t i, double nudge) { return check_sample(data, i, nudge); });

@@ -53,6 +53,10 @@ struct SamplingData {
 
 SamplingData make_sampling_data(const SamplingCase& c, uint64_t seed);
 
+/// Puts any bits into some elements of every float and of top_k, parameters and values alike, and
+/// says that nothing is checked.
+void scramble(SamplingData& data, Random& random);
+
 /// Empty when token, logprob and status of every sample are right.
 std::string compare_samples(const SamplingData& data);
 /// Empty when `filter`'s probs, or masked values, are right.

@@ -187,6 +187,34 @@ TEST(Sampling, UncheckedParametersAreAStatus) {
   }
 }
 
+// Whatever the parameters and values: a token of the vocabulary, a status, the same everywhere.
+TEST(Sampling, AnyBitsGiveATokenOrAStatus) {
+  Random random(41);
+  for (int i = 0; i < 300; ++i) {
+    SamplingData data = make_sampling_data(random_sampling_case(random, 600), random.next());
+    scramble(data, random);
+    std::vector<char> first;
+    for (const Target& target : host_targets()) {
+      data.token.poison(), data.logprob.poison(), data.status.poison();
+      Sampling(data.config, target).run(data.args);
+      std::vector<char> all = bytes_of(data.token.buffer);
+      for (const OwnedTensor* t : {&data.logprob, &data.status}) {
+        const std::vector<char> more = bytes_of(t->buffer);
+        all.insert(all.end(), more.begin(), more.end());
+      }
+      if (first.empty()) first = all;
+      ASSERT_EQ(all, first) << "call " << i << " on " << to_string(target);
+    }
+    for (int64_t n = 0; n < data.args.token.shape[0]; ++n) {
+      const int64_t token = oracle::int_at(data.args.token, n);
+      const int status = static_cast<const uint8_t*>(data.args.status.data)[n];
+      ASSERT_TRUE(token >= 0 && token < data.config.vocab_size) << "call " << i;
+      ASSERT_LE(status, 3);
+      ASSERT_TRUE(status == 0 || token == 0);
+    }
+  }
+}
+
 TEST(Sampling, RandomBitsAreThoseOfPhilox) {
   // Of the known answers in the reference implementation (Random123): words 0 and 1.
   EXPECT_EQ(oracle::uniform(0, 0), 0xe169c58d * 0x1p-32 + 0x6627e8d5 * 0x1p-64);

@@ -3,7 +3,9 @@
 // captured graphs, wrong parameters, and how long it takes.
 #include "weft/sampling.h"
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "tests/cases/sampling_case.h"
 #include "tests/gpu/backend.h"
@@ -99,11 +101,11 @@ TEST_F(SamplingOnGpu, CasesHaveTheBitsOfTheCpu) {
 }
 
 TEST_F(SamplingOnGpu, LargeVocabulariesHaveTheBitsOfTheCpu) {
-  for (const int vocab : {50257, 128256, 151936, 262144}) {
+  for (const int vocab : {50257, 262144}) {
     for (const double top_p : {-1.0, 0.9}) {
       for (const int top_k : {-1, 50, 2000}) {
         const SamplingCase c{
-            .name = "large", .vocab = vocab, .n = 3, .top_p = top_p, .top_k = top_k};
+            .name = "large", .vocab = vocab, .n = 2, .top_p = top_p, .top_k = top_k};
         SamplingData data = cases::make_sampling_data(c, static_cast<uint64_t>(vocab));
         EXPECT_EQ(check(data), "") << vocab << " p " << top_p << " k " << top_k;
       }
@@ -113,7 +115,7 @@ TEST_F(SamplingOnGpu, LargeVocabulariesHaveTheBitsOfTheCpu) {
 
 TEST_F(SamplingOnGpu, RandomCasesHaveTheBitsOfTheCpu) {
   cases::Random random(12);
-  for (int i = 0; i < 30; ++i) {
+  for (int i = 0; i < 15; ++i) {
     const SamplingCase c = cases::random_sampling_case(random, 40000);
     SamplingData data = cases::make_sampling_data(c, static_cast<uint64_t>(i));
     ASSERT_EQ(check(data), "") << "case " << i << " vocab " << c.vocab;
@@ -204,6 +206,42 @@ struct TimedRows {
   DeviceArray<float> out;
 };
 
+enum class TimedJob { draw, softmax, renorm, mask };
+
+struct TimedCall {
+  const char* id;
+  const Sampling& op;
+  bool top_k, top_p;
+  TimedJob job;
+};
+
+FilterArgs filter_args(const TimedRows& rows, int64_t n, int64_t at, Device on) {
+  FilterArgs args;
+  args.input = TensorView(rows.logits.data() + at * kVocab, DType::f32, {n, kVocab}, on);
+  args.probs = TensorView(rows.out.data() + at % (kRows / 2) * kVocab, DType::f32, {n, kVocab}, on);
+  return args;
+}
+
+void run_timed(const TimedCall& c, const TimedRows& rows, int64_t n, int64_t at, Device on,
+               const Executor& executor) {
+  const TensorView k(rows.top_k.data(), DType::i32, {n}, on);
+  const TensorView p(rows.top_p.data(), DType::f32, {n}, on);
+  FilterArgs filter = filter_args(rows, n, at, on);
+  if (c.job == TimedJob::draw) {
+    SamplingArgs args;
+    args.input = filter.input;
+    args.seed = TensorView(rows.seed.data(), DType::i64, {n}, on);
+    args.token = TensorView(rows.token.data(), DType::i32, {n}, on);
+    if (c.top_k) args.top_k = k;
+    if (c.top_p) args.top_p = p;
+    return c.op.run(args, executor);
+  }
+  if (c.job == TimedJob::mask) filter.masked = std::exchange(filter.probs, {});
+  if (c.top_k) filter.top_k = k;
+  if (c.top_p) filter.top_p = p;
+  c.op.filter(filter, executor);
+}
+
 TEST_F(SamplingOnGpu, Time) {
   TimedRows rows(device(), stream());
   const Device on{DeviceType::cuda, device().target().device_index};
@@ -212,59 +250,24 @@ TEST_F(SamplingOnGpu, Time) {
   joint.order = FilterOrder::joint;
   probs.input = SamplingInput::probs;
   const Sampling first(config, backend()), whole(joint, backend()), of_probs(probs, backend());
-  const auto input = [&](int64_t n, int64_t at) {
-    return TensorView(rows.logits.data() + at * kVocab, DType::f32, {n, kVocab}, on);
-  };
-  const auto filter_args = [&](int64_t n, int64_t at) {
-    FilterArgs args;
-    args.input = input(n, at);
-    args.probs =
-        TensorView(rows.out.data() + at % (kRows / 2) * kVocab, DType::f32, {n, kVocab}, on);
-    return args;
-  };
-  struct Timed {
-    const char* id;
-    const Sampling& op;
-    bool top_k, top_p;
-    enum { draw, softmax, renorm, mask } job;
-  };
-  const Timed all[] = {{"sampling/topk50_topp09", first, true, true, Timed::draw},
-                       {"sampling/topk50_topp09_joint", whole, true, true, Timed::draw},
-                       {"sampling/topp09", first, false, true, Timed::draw},
-                       {"sampling/categorical", first, false, false, Timed::draw},
-                       {"sampling/softmax", first, false, false, Timed::softmax},
-                       {"sampling/topk_mask", first, true, false, Timed::mask},
-                       {"sampling/topp_renorm", of_probs, false, true, Timed::renorm}};
-  for (const Timed& c : all) {
-    if (c.job == Timed::renorm) {  // from here on the rows hold probabilities
-      for (int64_t at = 0; at < kRows; at += 64) {
-        FilterArgs args = filter_args(64, at);
-        args.probs = args.input;
-        first.filter(args, executor());
-      }
+  const TimedCall all[] = {{"sampling/topk50_topp09", first, true, true, TimedJob::draw},
+                           {"sampling/topk50_topp09_joint", whole, true, true, TimedJob::draw},
+                           {"sampling/topp09", first, false, true, TimedJob::draw},
+                           {"sampling/categorical", first, false, false, TimedJob::draw},
+                           {"sampling/softmax", first, false, false, TimedJob::softmax},
+                           {"sampling/topk_mask", first, true, false, TimedJob::mask},
+                           {"sampling/topp_renorm", of_probs, false, true, TimedJob::renorm}};
+  for (const TimedCall& c : all) {
+    for (int64_t at = 0; c.job == TimedJob::renorm && at < kRows; at += 64) {
+      FilterArgs args = filter_args(rows, 64, at, on);  // from here on rows hold probabilities
+      args.probs = args.input;
+      first.filter(args, executor());
     }
     for (const int64_t n : {1, 8, 32, 128, 256}) {
-      const TensorView k(rows.top_k.data(), DType::i32, {n}, on);
-      const TensorView p(rows.top_p.data(), DType::f32, {n}, on);
       const int sets = static_cast<int>(std::min<int64_t>(kRows / n, 256));
-      const double us = time_us(std::max(sets, 8), [&](int i) {
-        const int64_t at = i % sets * n;
-        if (c.job == Timed::draw) {
-          SamplingArgs args;
-          args.input = input(n, at);
-          args.seed = TensorView(rows.seed.data(), DType::i64, {n}, on);
-          args.token = TensorView(rows.token.data(), DType::i32, {n}, on);
-          if (c.top_k) args.top_k = k;
-          if (c.top_p) args.top_p = p;
-          return c.op.run(args, executor());
-        }
-        FilterArgs args = filter_args(n, at);
-        if (c.job == Timed::mask) args.masked = std::exchange(args.probs, {});
-        if (c.top_k) args.top_k = k;
-        if (c.top_p) args.top_p = p;
-        c.op.filter(args, executor());
-      });
-      const double passes = c.job == Timed::draw ? 1 : 2;
+      const double us = time_us(
+          std::max(sets, 8), [&](int i) { run_timed(c, rows, n, i % sets * n, on, executor()); });
+      const double passes = c.job == TimedJob::draw ? 1 : 2;
       report(c.id + ("_b" + std::to_string(n)), us, static_cast<double>(n * kVocab) * 4 * passes);
       EXPECT_GT(us, 0);
     }

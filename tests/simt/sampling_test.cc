@@ -77,8 +77,10 @@ void poison(SamplingData& data) {
 }
 
 // Empty when the kernel gives the bits of the CPU, or is not instantiated.
-std::string check(const SamplingCase& c, uint64_t seed, int& num_run) {
+std::string check(const SamplingCase& c, uint64_t seed, int& num_run, bool scrambled = false) {
   SamplingData data = cases::make_sampling_data(c, seed);
+  cases::Random random(seed);
+  if (scrambled) cases::scramble(data, random);
   const bool wide = c.pad == 0 && c.vocab % 4 == 0;
   for (const SamplingJob job : {kDraw, kFilter}) {
     if (job == kFilter && c.indices) continue;
@@ -126,6 +128,16 @@ TEST(SamplingOnTheHost, RandomCasesHaveTheBitsOfTheCpu) {
         << "case " << i << " vocab " << c.vocab << " k " << c.top_k << " p " << c.top_p;
   }
   EXPECT_GT(num_run, 20);
+}
+
+TEST(SamplingOnTheHost, AnyBitsHaveTheBitsOfTheCpu) {
+  cases::Random random(13);
+  int num_run = 0;
+  for (int i = 0; i < 25; ++i) {
+    const SamplingCase c = cases::random_sampling_case(random, 600);
+    ASSERT_EQ(check(c, static_cast<uint64_t>(i), num_run, true), "") << "case " << i;
+  }
+  EXPECT_GT(num_run, 15);
 }
 
 TEST(SamplingOnTheHost, RowsThatCannotBeDrawnFrom) {

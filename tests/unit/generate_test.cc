@@ -82,6 +82,38 @@ INSTANTIATE_TEST_SUITE_P(
                     Variation{"one_by_one", [](auto& o) { o.limits.max_batch_size = 1; }}),
     [](const auto& info) { return info.param.name; });
 
+std::vector<std::string> drawn(const SampleOptions& sampling, const Target& target, int budget) {
+  GenerateOptions options;
+  options.sampling = sampling;
+  options.limits.max_batch_tokens = budget;
+  std::vector<std::string> texts;
+  for (const Generation& g : generate(demo_prompts(), options, target, {}).generations) {
+    texts.push_back(g.got);
+  }
+  return texts;
+}
+
+// Whatever the instruction set, and however the prompts were batched.
+TEST(Generate, TheSameSeedGivesTheSameText) {
+  const SampleOptions sampling{.temperature = 2.0f, .top_k = 20, .top_p = 0.95f, .seed = 5};
+  const Target host = Target::host();
+  Target scalar = host;
+  scalar.isa = Isa::scalar;
+  const std::vector<std::string> texts = drawn(sampling, host, 96);
+  EXPECT_EQ(drawn(sampling, host, 96), texts);
+  EXPECT_EQ(drawn(sampling, host, 17), texts);
+  EXPECT_EQ(drawn(sampling, scalar, 96), texts);
+  SampleOptions other = sampling;
+  other.seed = 6;
+  EXPECT_NE(drawn(other, host, 96), texts);
+}
+
+TEST(Generate, TopKOfOneSaysWhatIsExpected) {
+  GenerateOptions options;
+  options.sampling = SampleOptions{.temperature = 5.0f, .top_k = 1};
+  EXPECT_TRUE(generate(demo_prompts(), options, Target::host(), {}).ok());
+}
+
 TEST(Generate, SurvivesPreemption) {
   GenerateOptions options = small_options();
   options.num_pages = 18;  // a prompt needs 12, and its answer up to 7 more

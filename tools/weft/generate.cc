@@ -65,7 +65,8 @@ void take(const engine::Sequence& sequence, GenerateResult& result) {
 /// Counts the steps that hold prefill and decode together.
 class CountingModel final : public engine::Model {
  public:
-  explicit CountingModel(GenerateResult& result) : result_(result) {}
+  CountingModel(GenerateResult& result, const Sampler* sampler)
+      : result_(result), model_(sampler) {}
   void begin_step(const engine::StepView& view) override {
     const int decodes = view.step->num_decodes;
     ++result_.steps;
@@ -106,7 +107,9 @@ GenerateResult generate(const std::vector<std::string>& prompts, const GenerateO
     add_prompt(engine, static_cast<int64_t>(result.generations.size()), prompt, options);
     result.generations.push_back({prompt, continuation(prompt, options.max_new, options.stop), ""});
   }
-  CountingModel model(result);
+  std::optional<Sampler> sampler;
+  if (options.sampling) sampler.emplace(*options.sampling, kNumSymbols, target, executor);
+  CountingModel model(result, sampler ? &*sampler : nullptr);
   const auto begin = std::chrono::steady_clock::now();
   while (!engine.idle()) {
     if (before_step) before_step(engine);

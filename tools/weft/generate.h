@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "examples/engine/engine.h"
+#include "tools/weft/sampler.h"
 
 namespace weft::cli {
 
@@ -20,6 +21,7 @@ struct GenerateOptions {
   engine::SchedulerLimits limits{16, 96};
   int max_new = 120;
   char stop = '.';
+  std::optional<SampleOptions> sampling;  // absent: the likeliest symbol, and a known text
 };
 
 struct Generation {

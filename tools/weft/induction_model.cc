@@ -2,6 +2,7 @@
 // See induction_model.h.
 #include "tools/weft/induction_model.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
@@ -104,7 +105,8 @@ AttentionConfig InductionModel::attention_config(DType dtype, DType dtype_kv, in
   return config;
 }
 
-InductionModel::InductionModel() : width_(kWidth), layers_(kNumLayers) {
+InductionModel::InductionModel(const Sampler* sampler)
+    : sampler_(sampler), width_(kWidth), layers_(kNumLayers) {
   build_look_back();
   build_match();
 }
@@ -208,22 +210,26 @@ void InductionModel::after_attention(int layer, const engine::StepView& view,
 }
 
 std::vector<engine::TokenId> InductionModel::predict(const engine::StepView& view) {
-  std::vector<engine::TokenId> predicted;
+  std::vector<float> logits;
+  std::vector<int64_t> offsets;  // a request and a place in its text: the draw that belongs there
   for (int i = 0; i < view.batch_size(); ++i) {
-    if (!view.step->chunks[i].predicts()) continue;
+    const engine::Chunk& chunk = view.step->chunks[i];
+    if (!chunk.predicts()) continue;
     const float* answer = row(view.qo_indptr[i + 1] - 1) + kAnswer;
-    float best = -std::numeric_limits<float>::infinity();
-    engine::TokenId token = 0;
     for (int s = 0; s < kNumSymbols; ++s) {
       float logit = 0;
       for (int bit = 0; bit < kContext; ++bit)
         logit += code_bit(s, bit) ? answer[bit] : -answer[bit];
-      if (logit > best) {
-        best = logit;
-        token = s;
-      }
+      logits.push_back(logit);
     }
-    predicted.push_back(token);
+    offsets.push_back(chunk.sequence->request.id << 32 | view.kv_len(i));
+  }
+  if (sampler_ != nullptr) return sampler_->draw(logits, offsets);
+  std::vector<engine::TokenId> predicted;
+  for (size_t i = 0; i < offsets.size(); ++i) {
+    const auto begin = logits.begin() + static_cast<std::ptrdiff_t>(i) * kNumSymbols;
+    predicted.push_back(
+        static_cast<engine::TokenId>(std::max_element(begin, begin + kNumSymbols) - begin));
   }
   return predicted;
 }

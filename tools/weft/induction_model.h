@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "examples/engine/engine.h"
+#include "tools/weft/sampler.h"
 
 namespace weft::cli {
 
@@ -50,7 +51,8 @@ struct Weights {
 
 class InductionModel final : public engine::Model {
  public:
-  InductionModel();
+  /// Without a sampler it takes the likeliest symbol; of several the first.
+  explicit InductionModel(const Sampler* sampler = nullptr);
 
   /// What the engine's attention must be for this model.
   static AttentionConfig attention_config(DType dtype, DType dtype_kv, int page_size);
@@ -73,6 +75,7 @@ class InductionModel final : public engine::Model {
   void build_match();
   float* row(int i) { return residual_.data() + static_cast<size_t>(i) * width_; }
 
+  const Sampler* sampler_;
   int width_;  // of the residual stream
   std::vector<Layer> layers_;
   std::vector<float> alibi_;     // slopes of layer 1

@@ -3,7 +3,7 @@
 // draw from what it keeps or all of it written out. Anonymous namespace, no standard containers.
 #pragma once
 
-#include "src/cpu/row_search.h"
+#include "src/cpu/row_draw.h"
 #include "src/cpu/row_values.h"
 #include "src/ops/sampling/unit.h"
 
@@ -73,35 +73,6 @@ inline void put_sample(const SamplingParams& p, int64_t i, int32_t token, float 
   if (p.status != nullptr) p.status[i] = static_cast<uint8_t>(status);
 }
 
-/// The first token above the cut at which the running mass passes `draw`.
-inline int find_above(const SampleSearch& row, const Cut& cut, const MassScale& scale,
-                      const uint64_t* of_blocks, uint64_t draw) {
-  int b = 0;
-  for (; draw >= of_blocks[b]; ++b) draw -= of_blocks[b];
-  float z[kRowBlock];
-  uint64_t mass[kRowBlock];
-  row.fill(b, z);
-  block_masses(z, scale, mass);
-  const float least = value_of(cut.key);
-  for (int i = 0;; ++i) {
-    if (!(z[i] > least)) continue;
-    if (draw < mass[i]) return b * kRowBlock + i;
-    draw -= mass[i];
-  }
-}
-
-/// The token at the cut with `rank` others of lower ids.
-inline int find_tied(const SampleSearch& row, const Cut& cut, uint64_t rank) {
-  const float value = value_of(cut.key);
-  for (int b = 0;; ++b) {
-    float z[kRowBlock];
-    row.fill(b, z);
-    for (int i = 0; i < kRowBlock; ++i) {
-      if (z[i] == value && rank-- == 0) return b * kRowBlock + i;
-    }
-  }
-}
-
 void draw_token(const SamplingSpec& spec, const SamplingParams& p, int64_t i) {
   const SampleRequest r = sample_request(p, i);
   const SampleSource source(spec, p, r);
@@ -110,19 +81,10 @@ void draw_token(const SamplingSpec& spec, const SamplingParams& p, int64_t i) {
   if (status != SampleStatus::ok) return put_sample(p, i, 0, __builtin_nanf(""), status);
   const MassScale scale = scale_of(spec, r, row.top_key());
   const Cut cut = cut_of(spec, r, scale, row);
-  uint64_t of_blocks[kMaxRowBlocks];
-  const uint64_t above = row.mass_above(cut.key, scale, of_blocks);
-  const uint64_t each = cut.ties == 0 ? 0 : mass_of(value_of(cut.key), scale);
-  const uint64_t total = above + cut.ties * each;
   const uint64_t offset = p.offset == nullptr ? 0 : static_cast<uint64_t>(p.offset[i]);
-  const uint64_t random = random_bits(static_cast<uint64_t>(p.seed[i]), offset, 0);
-  const uint64_t draw = draw_below(total, random);
-  int token;
-  if (draw < above) {
-    token = find_above(row, cut, scale, of_blocks, draw);
-  } else {
-    token = find_tied(row, cut, (draw - above) / each);
-  }
+  uint64_t total = 0;
+  const int token =
+      draw_from(row, cut, scale, random_bits(static_cast<uint64_t>(p.seed[i]), offset, 0), total);
   float z[kRowBlock];
   row.fill(token / kRowBlock, z);
   put_sample(p, i, token, log_share(z[token % kRowBlock], scale, total), status);

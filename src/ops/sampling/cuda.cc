@@ -10,7 +10,7 @@ namespace detail {
 
 struct SamplingCuda {
   SamplingCuda(const SamplingConfig& config, const CudaBackend& cuda)
-      : backend(cuda),
+      : backend(compiled(config, cuda)),
         draw(cuda, spec_of(config, cuda, SamplingJob::draw, DType::f32)),
         filters{RowOperator<SamplingRowSpec>(
                     cuda, spec_of(config, cuda, SamplingJob::filter, DType::f32)),
@@ -23,6 +23,22 @@ struct SamplingCuda {
   static SamplingRowSpec spec_of(const SamplingConfig& config, const CudaBackend& cuda,
                                  SamplingJob job, DType dtype_out) {
     return select_sampling_row(config, cuda.target(), job, dtype_out);
+  }
+
+  // All kernels at once, as many at a time as there are processors; each is then found.
+  static const CudaBackend& compiled(const SamplingConfig& config, const CudaBackend& cuda) {
+    std::vector<KernelRequest> requests;
+    const auto add = [&](SamplingJob job, DType dtype_out) {
+      const SamplingRowSpec spec = spec_of(config, cuda, job, dtype_out);
+      requests.push_back(kernel_request(spec, cuda.target().arch));
+      requests.push_back(kernel_request(narrowed(spec), cuda.target().arch));
+    };
+    add(SamplingJob::draw, DType::f32);
+    for (DType dtype_out : {DType::f32, DType::f16, DType::bf16}) {
+      add(SamplingJob::filter, dtype_out);
+    }
+    cuda.state().store.prepare(requests);
+    return cuda;
   }
 
   CudaBackend backend;  // first: it outlives what lies on the device

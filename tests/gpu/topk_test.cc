@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// topk on a GPU: the CPU's case table against a sort, long rows, wrong contents, captured graphs,
+// and how long it takes.
+#include "weft/topk.h"
+
+#include "tests/cases/topk_case.h"
+#include "tests/gpu/backend.h"
+#include "tests/gpu/buffer_mirror.h"
+
+namespace weft::test {
+namespace {
+
+using cases::TopkCase;
+using cases::TopkData;
+
+class TopkOnGpu : public BackendTest {
+ protected:
+  static TopkArgs upload(BufferMirror& mirror, const TopkData& data) {
+    for (const cases::OwnedTensor& t : data.inputs) mirror.add(t.buffer);
+    mirror.add(data.indices.buffer), mirror.add(data.values.buffer);
+    TopkArgs args;
+    for (auto field :
+         {&TopkArgs::input, &TopkArgs::lengths, &TopkArgs::row_starts, &TopkArgs::page_table,
+          &TopkArgs::row_to_batch, &TopkArgs::offsets, &TopkArgs::indices, &TopkArgs::values}) {
+      args.*field = mirror.view(data.args.*field);
+    }
+    return args;
+  }
+
+  static std::string check(const TopkCase& c, uint64_t seed) {
+    const TopkData data = cases::make_topk_data(c, seed);
+    BufferMirror mirror(device(), stream());
+    const TopkArgs args = upload(mirror, data);
+    Topk(data.config, backend()).run(args, executor());
+    const std::string wrong = mirror.download();
+    return wrong.empty() ? cases::compare_topk(data) : wrong;
+  }
+};
+
+TEST_F(TopkOnGpu, CasesMatchASort) {
+  for (const TopkCase& c : cases::topk_cases()) {
+    EXPECT_EQ(check(c, cases::hash_of(c.name)), "") << c.name;
+  }
+}
+
+TEST_F(TopkOnGpu, LongRowsMatchASort) {
+  for (const int max_len : {32768, 128256, 300000}) {
+    for (const int k : {50, 2048}) {
+      const TopkCase c{.name = "long", .max_len = max_len, .k = k, .n = 2, .sorted = k == 50};
+      EXPECT_EQ(check(c, 1), "") << max_len << " " << k;
+    }
+  }
+}
+
+TEST_F(TopkOnGpu, WrongContentsAreNamed) {
+  TopkData data = cases::make_topk_data({.name = "wrong", .k = 64, .lengths = true}, 1);
+  static_cast<int32_t*>(data.args.lengths.data)[2] = 2001;
+  BufferMirror mirror(device(), stream());
+  const TopkArgs args = upload(mirror, data);
+  const Topk op(data.config, backend());
+  op.run(args, executor());
+  EXPECT_NE(error_of([&] { op.check(executor()); }).find("lengths[2]"), std::string::npos);
+  ASSERT_EQ(mirror.download(), "");
+  EXPECT_EQ(static_cast<const int32_t*>(data.args.indices.data)[2 * 64], -1);
+}
+
+TEST_F(TopkOnGpu, ARowThatDoesNotFitIsRefused) {
+  EXPECT_NE(error_of([&] { Topk({.max_len = 1 << 20, .k = 5}, backend()); }).find("max_len"),
+            std::string::npos);
+}
+
+TEST_F(TopkOnGpu, Time) {
+  constexpr int64_t kLength = 128256, kRows = 512;
+  DeviceArray<float> values(device(), kRows * kLength);
+  std::vector<float> some(16 * kLength), all;
+  cases::Random random(3);
+  for (float& x : some) x = static_cast<float>(random.normal());
+  for (int i = 0; i < kRows / 16; ++i) all.insert(all.end(), some.begin(), some.end());
+  values.write(all, stream());
+  DeviceArray<int32_t> indices(device(), 256 * 2048);
+  DeviceArray<float> best(device(), 256 * 2048);
+  const Device on{DeviceType::cuda, device().target().device_index};
+  for (const int k : {50, 2048}) {
+    const Topk op({.max_len = kLength, .k = k, .checked = false}, backend());
+    for (const int64_t n : {1, 8, 32, 128, 256}) {
+      const int sets = static_cast<int>(std::min<int64_t>(kRows / n, 256));
+      const double us = time_us(std::max(sets, 8), [&](int i) {
+        op.run({.input = TensorView(values.data() + i % sets * n * kLength, DType::f32,
+                                    {n, kLength}, on),
+                .indices = TensorView(indices.data(), DType::i32, {n, k}, on),
+                .values = TensorView(best.data(), DType::f32, {n, k}, on)},
+               executor());
+      });
+      report("topk/k" + std::to_string(k) + "_b" + std::to_string(n), us,
+             static_cast<double>(n * kLength) * 4);
+      EXPECT_GT(us, 0);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace weft::test
