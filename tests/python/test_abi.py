@@ -76,8 +76,9 @@ def test_version_is_that_of_the_header():
 
 
 def test_import_costs_little_and_brings_nothing():
-    program = ("import sys, time; s = time.perf_counter(); import weft; "
-               "t = time.perf_counter() - s; "
+    # Processor time: a machine that is busy does not count.
+    program = ("import sys, time; s = time.process_time(); import weft; "
+               "t = time.process_time() - s; "
                "print(t, [m for m in ('numpy', 'torch', 'tvm_ffi', 'ctypes') if m in sys.modules])")
     best = min(float(subprocess.run([sys.executable, "-c", program], capture_output=True,
                                     text=True, check=True).stdout.split()[0]) for _ in range(3))
