@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from weft import flashinfer as flashinfer
     from weft import integrations as integrations
     from weft import viz as viz
+    from weft.activation import Activation, ActivationConfig
     from weft.append import Append, AppendConfig, batch_indices_positions
     from weft.attention import Attention, AttentionBatch, AttentionConfig, AttentionPlan
     from weft.device import CudaBackend, Target, num_cuda_devices
     from weft.errors import DeviceError, InternalError, LimitError, UnsupportedError
     from weft.merge import Merge, MergeConfig
+    from weft.norm import Norm, NormConfig
     from weft.rope import Rope, RopeConfig, RopeForm
     from weft.sampling import Sampling, SamplingConfig
     from weft.topk import Topk, TopkConfig
@@ -45,6 +47,8 @@ _MODULE_OF = {
     "Append": "append", "AppendConfig": "append", "batch_indices_positions": "append",
     "Merge": "merge", "MergeConfig": "merge",
     "Sampling": "sampling", "SamplingConfig": "sampling", "Topk": "topk", "TopkConfig": "topk",
+    "Norm": "norm", "NormConfig": "norm", "Activation": "activation",
+    "ActivationConfig": "activation",
     "Rope": "rope", "RopeConfig": "rope", "RopeForm": "rope",
     "CudaBackend": "device", "Target": "device", "num_cuda_devices": "device",
     "DeviceError": "errors", "InternalError": "errors", "LimitError": "errors",

@@ -18,6 +18,8 @@ ENUMS = {
     "rope_mode": ("none", "neox", "interleaved"),
     "sampling_input": ("logits", "probs"),
     "filter_order": ("top_k_first", "joint"),
+    "norm_kind": ("rms", "layer"),
+    "activation_kind": ("silu", "gelu", "gelu_tanh"),
     "isa": ("scalar", "avx2", "avx512", "avx512_bf16", "amx_bf16"),
 }
 # What frameworks call the dtypes.

@@ -14,22 +14,26 @@ from weft.rope import RopeForm
 
 _CONFIG = _struct.declare("weft_append_config", """
     dtype:dtype dtype_kv:dtype num_kv_heads:i32 num_qo_heads:i32 head_dim_qk:i32 head_dim_vo:i32
-    page_size:i32 kv_layout:kv_layout checked:bool rope:pointer""")
+    page_size:i32 kv_layout:kv_layout checked:bool rope:pointer qk_norm:bool norm_eps:f32
+    norm_weight_offset:f32 dtype_q_out:dtype""")
 _ARGS = _struct.declare("weft_append_args", """
     reserved:u32 k_scale:f32 v_scale:f32 k:tensor v:tensor batch_indices:tensor positions:tensor
     kv_indptr:tensor kv_indices:tensor k_cache:tensor v_cache:tensor k_scales:tensor
-    v_scales:tensor q:tensor q_out:tensor rope_positions:tensor cos_sin_cache:tensor""")
+    v_scales:tensor q:tensor q_out:tensor rope_positions:tensor cos_sin_cache:tensor
+    k_weight:tensor q_weight:tensor q_scale:f32 reserved_1:u32""")
 
 RUN = Call("weft_append_run", _ARGS, """
     k v batch_indices positions kv_indptr kv_indices k_cache+v_cache k_scale v_scale k_scales
-    v_scales q q_out rope_positions cos_sin_cache""")
+    v_scales q q_out rope_positions cos_sin_cache k_weight q_weight q_scale""")
 
 
 @dataclass(frozen=True, repr=False)
 class AppendConfig(_struct.Config):
     """``dtype`` of k, v and q; ``dtype_kv`` of the cache ("none": the same, else "e4m3", "e5m2",
-    ...). ``num_qo_heads`` > 0 only when q is rotated in the same call. ``checked``: every index is
-    read before anything is written."""
+    ...). ``num_qo_heads`` > 0 only when q is rotated, normalised or quantised in the same call.
+    ``checked``: every index is read before anything is written. ``qk_norm``: heads of k, and of q,
+    are RMS-normalised before they are rotated (``norm_eps``; ``norm_weight_offset`` is added to
+    their weights); ``dtype_q_out`` of q_out: "none" (dtype), "e4m3", "e5m2"."""
 
     _struct = _CONFIG
     _: KW_ONLY
@@ -43,6 +47,10 @@ class AppendConfig(_struct.Config):
     kv_layout: str = "nhd"
     rope: RopeForm | None = None
     checked: bool = True
+    qk_norm: bool = False
+    norm_eps: float = 1e-6
+    norm_weight_offset: float = 0.0
+    dtype_q_out: Any = "none"
 
 
 class Append(Operator):
@@ -65,24 +73,28 @@ class Append(Operator):
     def run(self, k: Any, v: Any, cache: Any, *, batch_indices: Any, positions: Any,
             kv_indptr: Any, kv_indices: Any, k_scale: float = 1.0, v_scale: float = 1.0,
             k_scales: Any = None, v_scales: Any = None, q: Any = None, q_out: Any = None,
-            rope_positions: Any = None, cos_sin_cache: Any = None,
-            stream: int | None = None) -> Any:
+            rope_positions: Any = None, cos_sin_cache: Any = None, k_weight: Any = None,
+            q_weight: Any = None, q_scale: float = 1.0, stream: int | None = None) -> Any:
         """Writes ``k`` [nnz, num_kv_heads, head_dim_qk] and ``v`` [nnz, num_kv_heads, head_dim_vo]
         into ``cache``: a pair (k_cache, v_cache), or one tensor [num_pages, 2, ...].
 
         ``batch_indices``, ``positions`` int32 [nnz]: token t is at positions[t] of request
         batch_indices[t]. ``kv_indptr`` int32 [batch_size + 1] in pages, ``kv_indices`` int32 page
         ids. The cache stores k / k_scale. With ``q`` [nnz, num_qo_heads, head_dim_qk] returns its
-        rotated ``q_out`` (made when not given; may be q), else None.
+        ``q_out`` (made when not given; may be q), which holds q / q_scale, else None.
+        ``k_weight``, ``q_weight`` [head_dim_qk] with ``qk_norm``.
         """
         k_cache, v_cache = cache if isinstance(cache, (tuple, list)) else (cache, None)
         if q is not None and q_out is None:
-            q_out = _tensors.framework_of("q", q).empty(q, tuple(q.shape), self.config.dtype)
+            c = self.config
+            dtype = c.dtype if c.dtype_q_out == "none" else c.dtype_q_out
+            q_out = _tensors.framework_of("q", q).empty(q, tuple(q.shape), dtype)
         arrays = [_tensors.indices(name, value) for name, value in (
             ("batch_indices", batch_indices), ("positions", positions), ("kv_indptr", kv_indptr),
             ("kv_indices", kv_indices))]
         RUN.call(self, None, (k, v, *arrays, k_cache, v_cache, k_scale, v_scale, k_scales,
-                              v_scales, q, q_out, rope_positions, cos_sin_cache),
+                              v_scales, q, q_out, rope_positions, cos_sin_cache, k_weight,
+                              q_weight, q_scale),
                  ("k_cache", "v_cache", "q_out"), stream)
         return q_out
 

@@ -13,8 +13,8 @@ import pytest
 import weft
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = ["weft", "weft._struct", "weft.append", "weft.attention", "weft.device", "weft.merge",
-           "weft.rope", "weft.sampling", "weft.topk"]
+MODULES = ["weft", "weft._struct", "weft.activation", "weft.append", "weft.attention",
+           "weft.device", "weft.merge", "weft.norm", "weft.rope", "weft.sampling", "weft.topk"]
 
 
 @pytest.mark.parametrize("name", MODULES)

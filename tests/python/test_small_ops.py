@@ -72,6 +72,23 @@ def test_append_quantises_to_fp8(rng):
     assert (cache[0, 0, 0] == (k[0] * 2).astype(ml_dtypes.float8_e4m3fn)).all()
 
 
+def test_append_normalises_rotates_and_appends(rng):
+    pages = Pages(rng, [2], 4, 1, 16)
+    q, k = (rng.standard_normal((2, h, 16)).astype(np.float32) for h in (3, 1))
+    weights = rng.standard_normal((2, 16)).astype(np.float32)
+    append = weft.Append(weft.AppendConfig(
+        dtype="f32", num_kv_heads=1, num_qo_heads=3, head_dim_qk=16, page_size=4, qk_norm=True,
+        rope=weft.RopeForm()))
+    got = append.run(k, k, (pages.k, pages.v), batch_indices=[0, 0], positions=[0, 1],
+                     kv_indptr=pages.indptr, kv_indices=pages.indices, q=q, k_weight=weights[0],
+                     q_weight=weights[1])
+    for made, x, weight in ((got, q, weights[1]), (pages.request(0)[0], k, weights[0])):
+        x = x.astype(np.float64)
+        norm = x / np.sqrt((x * x).mean(-1, keepdims=True) + 1e-6) * weight
+        assert_close(made, rotate(norm, [0, 1]))
+    assert (pages.request(0)[1] == k).all()
+
+
 def test_operators_explain_themselves():
     rope = weft.Rope(weft.RopeConfig(num_qo_heads=2, head_dim=8))
     assert repr(rope).startswith("Rope on cpu: ") and rope.explain()
