@@ -63,11 +63,6 @@ T __ldcg(const T* at) {
   return *at;
 }
 inline void __threadfence() {}
-inline unsigned long long atomicMin(unsigned long long* at, unsigned long long x) {
-  const unsigned long long before = *at;
-  if (x < before) *at = x;
-  return before;
-}
 
 namespace weft::simt {
 
