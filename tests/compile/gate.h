@@ -55,5 +55,6 @@ std::vector<GateRow> append_rows();
 std::vector<GateRow> merge_rows();
 std::vector<GateRow> norm_rows();
 std::vector<GateRow> activation_rows();
+std::vector<GateRow> packbits_rows();
 
 }  // namespace weft::test
