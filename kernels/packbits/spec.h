@@ -21,7 +21,7 @@ struct PackBitsSpec {
   DType dtype = DType::u8;  // of x
   int32_t vec = 1;          // 8 where every byte's elements are aligned and there, else 1
   int32_t num_threads = 256;
-  int32_t ctas_per_sm = 8;  // bounds registers
+  int32_t ctas_per_sm = 6;  // bounds registers; 1536 threads are what every SM holds
 
   bool operator==(const PackBitsSpec&) const = default;
 };
