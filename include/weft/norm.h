@@ -37,7 +37,7 @@ WEFT_API std::string to_string(const NormConfig& config);
 struct NormArgs {
   TensorView x;         // [n, hidden] or [n, num_heads, hidden]
   TensorView weight;    // optional [hidden] or [num_heads, hidden]; absent: ones
-  TensorView bias;      // optional, as weight
+  TensorView bias;      // optional with kind layer, as weight
   TensorView residual;  // in and out, as x; given when config.residual
   TensorView out;       // out, as x but of dtype_out; may be x itself
   float scale = 1.0f;   // out holds y / scale

@@ -10,6 +10,7 @@
 #include "weft/executor.h"
 #include "weft/merge.h"
 #include "weft/norm.h"
+#include "weft/packbits.h"
 #include "weft/rope.h"
 #include "weft/sampling.h"
 #include "weft/target.h"

@@ -43,7 +43,7 @@ __device__ __forceinline__ Row row_at(const NormParams& p, uint32_t index) {
             (token * p.out_stride_token + head * p.out_stride_head) * size_of(s.dtype_out);
   row.weight = static_cast<const char*>(p.weight);
   if (row.weight != nullptr) row.weight += head * p.weight_stride_head * kWeight;
-  row.bias = static_cast<const char*>(p.bias);
+  row.bias = s.kind == NormKind::layer ? static_cast<const char*>(p.bias) : nullptr;
   if (row.bias != nullptr) row.bias += head * p.bias_stride_head * kWeight;
   row.scale = p.scales == nullptr ? p.scale : p.scale / p.scales[head];
   return row;
@@ -155,7 +155,7 @@ __device__ __forceinline__ void write_piece(const NormParams& p, const Row& row,
       y[j] *= t.factor;
       if (row.weight != nullptr) y[j] *= w[j] + p.weight_offset;
     }
-    if (row.bias != nullptr) {
+    if (s.kind == NormKind::layer && row.bias != nullptr) {
       to_f32<s.dtype_weight, s.vec>(load_raw<s.vec * size_of(s.dtype_weight)>(
                                         row.bias + int64_t{at} * size_of(s.dtype_weight)),
                                     w);
@@ -171,23 +171,6 @@ __device__ __forceinline__ void write_piece(const NormParams& p, const Row& row,
 template <NormWarpSpec s>
 __device__ __forceinline__ float factor_of(const NormParams& p, float squares) {
   return rsqrt_approx(squares * (1.0f / static_cast<float>(s.hidden)) + p.eps);
-}
-
-/// What a lane holds of a whole row, normalised and written. Weights are asked for last, so that
-/// they arrive while the lanes meet and take no registers while the row is on its way.
-template <NormWarpSpec s>
-__device__ __forceinline__ void normalise(const NormParams& p, const Row& row, int32_t lane,
-                                          const RowBits<s>& bits, int32_t& turn) {
-  Statistics t{0.0f, 0.0f};
-  if constexpr (s.kind == NormKind::layer) {
-    t.mean = sum_over_row<s>(part_of_sum<s, true>(bits, 0.0f, lane, 0), turn) *
-             (1.0f / static_cast<float>(s.hidden));
-  }
-  const float part = part_of_sum<s, false>(bits, t.mean, lane, 0);
-  WeightBits<s> weights{};
-  if (row.weight != nullptr) load_piece<s, s.dtype_weight>(row.weight, lane, 0, weights);
-  t.factor = factor_of<s>(p, sum_over_row<s>(part, turn));
-  write_piece<s>(p, row, lane, 0, bits, weights, t);
 }
 
 /// A row of several pieces: read once for each sum and once to write.
@@ -229,18 +212,29 @@ __device__ __forceinline__ void long_row(const NormParams& p, const Row& row, in
   }
 }
 
-/// A row that a lane holds whole.
+/// A row that a lane holds whole. Its weights are asked for with it: later, their way would be one
+/// more wait of the CTA.
 template <NormWarpSpec s>
 __device__ __forceinline__ void short_row(const NormParams& p, const Row& row, int32_t lane,
                                           int32_t& turn) {
   RowBits<s> bits;
+  WeightBits<s> weights{};
   load_piece<s, s.dtype>(row.x, lane, 0, bits);
   if constexpr (s.adds) {
     RowBits<s> residual;
     load_piece<s, s.dtype>(row.residual, lane, 0, residual);
+    if (row.weight != nullptr) load_piece<s, s.dtype_weight>(row.weight, lane, 0, weights);
     add_piece<s>(row, lane, 0, bits, residual);
+  } else {
+    if (row.weight != nullptr) load_piece<s, s.dtype_weight>(row.weight, lane, 0, weights);
   }
-  normalise<s>(p, row, lane, bits, turn);
+  Statistics t{0.0f, 0.0f};
+  if constexpr (s.kind == NormKind::layer) {
+    t.mean = sum_over_row<s>(part_of_sum<s, true>(bits, 0.0f, lane, 0), turn) *
+             (1.0f / static_cast<float>(s.hidden));
+  }
+  t.factor = factor_of<s>(p, sum_over_row<s>(part_of_sum<s, false>(bits, t.mean, lane, 0), turn));
+  write_piece<s>(p, row, lane, 0, bits, weights, t);
 }
 
 }  // namespace norm_kernel

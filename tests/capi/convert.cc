@@ -154,6 +154,16 @@ weft_append_args to_c(const AppendArgs& args, Tensors& tensors) {
   return c;
 }
 
+weft_packbits_args to_c(const PackBitsArgs& args, Tensors& tensors) {
+  weft_packbits_args c;
+  weft_packbits_args_init(&c, sizeof(c));
+  c.x = tensors.add(args.x);
+  c.indptr = tensors.add(args.indptr);
+  c.out_indptr = tensors.add(args.out_indptr);
+  c.out = tensors.add(args.out);
+  return c;
+}
+
 weft_norm_config to_c(const NormConfig& config) {
   weft_norm_config c;
   weft_norm_config_init(&c, sizeof(c));

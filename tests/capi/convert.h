@@ -9,6 +9,7 @@
 #include "weft/c_activation.h"
 #include "weft/c_api.h"
 #include "weft/c_norm.h"
+#include "weft/c_packbits.h"
 #include "weft/weft.h"
 
 namespace weft::capi_test {
@@ -36,6 +37,7 @@ weft_attention_batch to_c(const AttentionBatch& batch, Tensors& tensors);
 weft_attention_args to_c(const AttentionArgs& args, Tensors& tensors);
 weft_append_config to_c(const AppendConfig& config, weft_rope_form& form);
 weft_append_args to_c(const AppendArgs& args, Tensors& tensors);
+weft_packbits_args to_c(const PackBitsArgs& args, Tensors& tensors);
 weft_norm_config to_c(const NormConfig& config);
 weft_norm_args to_c(const NormArgs& args, Tensors& tensors);
 weft_activation_config to_c(const ActivationConfig& config);

@@ -11,6 +11,7 @@
 #include "weft/c_api.h"
 #include "weft/c_cuda.h"
 #include "weft/c_norm.h"
+#include "weft/c_packbits.h"
 #include "weft/c_sampling.h"
 
 namespace {
@@ -148,6 +149,12 @@ const std::vector<Struct>& others_structs() {
         FIELD(weft_append_args, q_weight, 136),
         FIELD(weft_append_args, q_scale, 144),
         FIELD(weft_append_args, reserved_1, 148)}},
+      {STRUCT(weft_packbits_config, 8),
+       {FIELD(weft_packbits_config, struct_size, 0), FIELD(weft_packbits_config, order, 4)}},
+      {STRUCT(weft_packbits_args, 40),
+       {FIELD(weft_packbits_args, struct_size, 0), FIELD(weft_packbits_args, reserved, 4),
+        FIELD(weft_packbits_args, x, 8), FIELD(weft_packbits_args, indptr, 16),
+        FIELD(weft_packbits_args, out_indptr, 24), FIELD(weft_packbits_args, out, 32)}},
       {STRUCT(weft_norm_config, 40),
        {FIELD(weft_norm_config, struct_size, 0), FIELD(weft_norm_config, dtype, 4),
         FIELD(weft_norm_config, dtype_out, 8), FIELD(weft_norm_config, dtype_weight, 12),

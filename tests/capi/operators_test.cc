@@ -184,6 +184,40 @@ TEST(OperatorsInC, Activation) {
   EXPECT_EQ(weft_activation_destroy(activation), WEFT_STATUS_OK);
 }
 
+PackBitsArgs packbits_args(Arena& arena) {
+  PackBitsArgs args;
+  args.x = arena.tensor(DType::u8, {40});
+  args.indptr = arena.ints({0, 9, 9, 38});
+  args.out_indptr = arena.ints({1, 3, 3, 8});
+  args.out = arena.tensor(DType::u8, {8});
+  return args;
+}
+
+TEST(OperatorsInC, PackBits) {
+  Arena untouched(1), in_cpp(1), in_c(1);
+  packbits_args(untouched);
+  PackBits({.order = BitOrder::big}).run(packbits_args(in_cpp));
+  Tensors tensors;
+  weft_packbits_config config;
+  weft_packbits_config_init(&config, sizeof(config));
+  config.order = WEFT_BIT_ORDER_BIG;
+  const weft_packbits_args args = to_c(packbits_args(in_c), tensors);
+  weft_packbits_t packbits = nullptr;
+  ASSERT_EQ(weft_packbits_create(&config, nullptr, nullptr, &packbits), WEFT_STATUS_OK);
+  EXPECT_EQ(weft_packbits_run(packbits, &args, nullptr), WEFT_STATUS_OK) << weft_last_error();
+  EXPECT_TRUE(in_c == in_cpp);
+  EXPECT_FALSE(in_c == untouched);
+  char text[128];
+  EXPECT_EQ(weft_packbits_explain(packbits, text, sizeof(text), nullptr), WEFT_STATUS_OK);
+  EXPECT_EQ(text, PackBits({.order = BitOrder::big}).explain());
+  EXPECT_EQ(weft_packbits_run(nullptr, &args, nullptr), WEFT_STATUS_INVALID_ARGUMENT);
+  EXPECT_EQ(weft_packbits_run(packbits, nullptr, nullptr), WEFT_STATUS_INVALID_ARGUMENT);
+  EXPECT_EQ(weft_packbits_destroy(packbits), WEFT_STATUS_OK);
+  EXPECT_EQ(weft_packbits_create_cuda(&config, nullptr, nullptr, &packbits),
+            WEFT_STATUS_INVALID_ARGUMENT);
+  EXPECT_EQ(packbits, nullptr);
+}
+
 MergeArgs merge_args(Arena& arena) {
   MergeArgs args;
   args.o_in = arena.tensor(DType::bf16, {5, 3, 2, 8});

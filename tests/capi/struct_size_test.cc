@@ -10,6 +10,7 @@
 #include "weft/c_activation.h"
 #include "weft/c_cuda.h"
 #include "weft/c_norm.h"
+#include "weft/c_packbits.h"
 
 namespace weft::capi_test {
 namespace {
@@ -53,6 +54,8 @@ const std::vector<InitRow>& init_rows() {
       INIT(weft_rope_config),
       INIT(weft_rope_args),
       INIT(weft_cuda_options),
+      INIT(weft_packbits_config),
+      INIT(weft_packbits_args),
       INIT(weft_norm_config),
       INIT(weft_norm_args),
       INIT(weft_activation_config),

@@ -30,7 +30,6 @@ const std::vector<NormCase> kCases = {
     {.name = "weight_f32", .dtype_weight = DType::f32},
     {.name = "weight_f32_f16", .dtype = DType::f16, .dtype_weight = DType::f32, .hidden = 136},
     {.name = "weight_absent", .weight = NormCase::absent},
-    {.name = "bias", .bias = true},
     {.name = "eps_only", .magnitude = 1e-4},
     {.name = "large", .magnitude = 1e4},
     {.name = "to_e4m3", .dtype_out = DType::e4m3, .scale = 0.03125f},
@@ -87,7 +86,8 @@ const std::vector<NormCase> kCases = {
     {.name = "hidden_100001_f32", .dtype = DType::f32, .n = 1, .hidden = 100001},
     {.name = "heads", .n = 4, .hidden = 128, .heads = 7},
     {.name = "heads_in_place_padded", .n = 3, .hidden = 64, .heads = 5, .in_place = true, .pad = 8},
-    {.name = "heads_own_weights",
+    {.name = "heads_own_weights_layer",
+     .kind = NormKind::layer,
      .n = 3,
      .hidden = 96,
      .heads = 6,
@@ -165,7 +165,7 @@ NormCase random_norm_case(Random& random) {
   c.weight = random.chance(0.2)                  ? NormCase::absent
              : c.heads > 0 && random.chance(0.5) ? NormCase::per_head
                                                  : NormCase::one;
-  c.bias = random.chance(0.3);
+  c.bias = c.kind == NormKind::layer && random.chance(0.5);
   c.offset = c.weight != NormCase::absent && random.chance(0.3) ? 1.0f : 0.0f;
   c.scale = static_cast<float>(0.05 + random.uniform());
   c.scales = random.chance(0.3);

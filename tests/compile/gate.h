@@ -55,6 +55,7 @@ std::vector<GateRow> append_rows();
 std::vector<GateRow> merge_rows();
 std::vector<GateRow> norm_rows();
 std::vector<GateRow> activation_rows();
+std::vector<GateRow> packbits_rows();
 /// Long rows.
 std::vector<GateRow> sampling_rows();
 

@@ -39,6 +39,7 @@ struct Call {
                     .dtype_weight = DType::f32,
                     .hidden = 16,
                     .num_heads = 2,
+                    .kind = NormKind::layer,
                     .residual = true};
   NormArgs args;
   std::vector<Buffer> buffers;
@@ -111,6 +112,9 @@ TEST(NormRefuses, WhatTheConfigDoesNotSay) {
   Call call;
   call.config.residual = false;
   EXPECT_EQ(call.refusal("residual", "nothing with config.residual = false"), "");
+  Call bias;
+  bias.config.kind = NormKind::rms;
+  EXPECT_EQ(bias.refusal("bias", "nothing with an rms norm"), "");
   Call offset;
   offset.config.weight_offset = 1;
   offset.args.weight = {};

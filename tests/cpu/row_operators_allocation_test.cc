@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The runs of append, merge and rope allocate nothing. Hooks in this program count every
+// The runs of the row-wise operators allocate nothing. Hooks in this program count every
 // allocation of the process while they are armed.
 #include <gtest/gtest.h>
 
@@ -9,8 +9,10 @@
 
 #include "tests/cases/attention_data.h"
 #include "tests/cases/tensors.h"
+#include "weft/activation.h"
 #include "weft/append.h"
 #include "weft/merge.h"
+#include "weft/norm.h"
 #include "weft/rope.h"
 
 namespace {
@@ -115,6 +117,22 @@ TEST(RowOperators, MergeAllocatesNothing) {
                            .lse_b = lse,
                            .o = o.view};
   EXPECT_EQ(allocations_of([&] { op.run(pair); }), 0);
+}
+
+TEST(RowOperators, NormAllocatesNothing) {
+  const OwnedTensor x = tensor(DType::bf16, {kTokens, 1024});
+  const OwnedTensor residual = tensor(DType::bf16, {kTokens, 1024});
+  const OwnedTensor out = tensor(DType::e4m3, {kTokens, 1024});
+  const Norm op({.dtype_out = DType::e4m3, .hidden = 1024, .residual = true});
+  const NormArgs args{.x = x.view, .residual = residual.view, .out = out.view};
+  EXPECT_EQ(allocations_of([&] { op.run(args); }), 0);
+}
+
+TEST(RowOperators, ActivationAllocatesNothing) {
+  const OwnedTensor x = tensor(DType::bf16, {kTokens, 2048});
+  const OwnedTensor out = tensor(DType::bf16, {kTokens, 1024});
+  const Activation op({.hidden = 1024});
+  EXPECT_EQ(allocations_of([&] { op.run({.x = x.view, .out = out.view}); }), 0);
 }
 
 }  // namespace

@@ -207,6 +207,21 @@ void add_small(List& list) {
   list.small("rope/8192", params("rope", 8192), [](BenchEnv& env) { return make_rope(8192, env); });
   list.small("merge/2048_s4", params("merge", 2048),
              [](BenchEnv& env) { return make_merge(2048, 4, env); });
+  for (const auto& [rows, hidden] : {std::pair{128, 8192}, {1024, 4096}}) {
+    const std::string shape = std::to_string(rows) + "x" + std::to_string(hidden);
+    const auto row = [&](const char* op) {
+      JsonObject p;
+      p.add("op", op).add("tokens", rows).add("hidden", hidden).add("dtype", "bf16");
+      return p;
+    };
+    for (const bool residual : {false, true}) {
+      const char* op = residual ? "add_rmsnorm" : "rmsnorm";
+      list.small(op + ("/" + shape), row(op),
+                 [=](BenchEnv& env) { return make_norm(rows, hidden, residual, env); });
+    }
+    list.small("silu_and_mul/" + shape, row("silu_and_mul"),
+               [=](BenchEnv& env) { return make_activation(rows, hidden, env); });
+  }
 }
 
 }  // namespace

@@ -138,8 +138,67 @@ class MergeRun final : public BenchRun {
   std::vector<MergeArgs> args_;
 };
 
+class NormRun final : public BenchRun {
+ public:
+  NormRun(int rows, int hidden, bool residual, BenchEnv& env)
+      : executor_(env.threads.executor()),
+        norm_({.hidden = hidden, .residual = residual}, env.target),
+        weight_(filled(memory_, DType::bf16, {hidden})) {
+    for (int i = 0; i < kSets; ++i) {
+      NormArgs args;
+      args.weight = weight_.view();
+      buffers_.push_back(filled(memory_, DType::bf16, {rows, hidden}));
+      args.x = args.out = buffers_.back().view();
+      buffers_.push_back(filled(memory_, DType::bf16, {rows, hidden}));
+      (residual ? args.residual : args.out) = buffers_.back().view();
+      args_.push_back(args);
+    }
+    bytes = (residual ? 4.0 : 2.0) * rows * hidden * size_of(DType::bf16);
+    if (kSets * bytes < 64e6) resident = kSets * bytes;
+  }
+  void call(int i) override { norm_.run(args_[i % kSets], executor_); }
+
+ private:
+  Executor executor_;
+  engine::HostMemory memory_;
+  Norm norm_;
+  engine::Buffer weight_;
+  std::vector<engine::Buffer> buffers_;
+  std::vector<NormArgs> args_;
+};
+
+class ActivationRun final : public BenchRun {
+ public:
+  ActivationRun(int rows, int hidden, BenchEnv& env)
+      : executor_(env.threads.executor()), activation_({.hidden = hidden}, env.target) {
+    for (int i = 0; i < kSets; ++i) {
+      buffers_.push_back(filled(memory_, DType::bf16, {rows, 2 * hidden}));
+      buffers_.push_back(filled(memory_, DType::bf16, {rows, hidden}));
+      ActivationArgs args;
+      args.x = buffers_[2 * i].view(), args.out = buffers_[2 * i + 1].view();
+      args_.push_back(args);
+    }
+    bytes = 3.0 * rows * hidden * size_of(DType::bf16);
+    if (kSets * bytes < 64e6) resident = kSets * bytes;
+  }
+  void call(int i) override { activation_.run(args_[i % kSets], executor_); }
+
+ private:
+  Executor executor_;
+  engine::HostMemory memory_;
+  Activation activation_;
+  std::vector<engine::Buffer> buffers_;
+  std::vector<ActivationArgs> args_;
+};
+
 }  // namespace
 
+std::unique_ptr<BenchRun> make_norm(int rows, int hidden, bool residual, BenchEnv& env) {
+  return std::make_unique<NormRun>(rows, hidden, residual, env);
+}
+std::unique_ptr<BenchRun> make_activation(int rows, int hidden, BenchEnv& env) {
+  return std::make_unique<ActivationRun>(rows, hidden, env);
+}
 std::unique_ptr<BenchRun> make_append(int tokens, bool fused_rope, BenchEnv& env) {
   return std::make_unique<AppendRun>(tokens, fused_rope, env);
 }

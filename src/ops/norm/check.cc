@@ -41,6 +41,7 @@ void check_norm_args(const NormConfig& c, Device device, const NormArgs& args) {
   check_rows(check_tensor, c, device, "x", args.x, c.dtype, kAnySize);
   const int64_t n = args.x.shape[0];
   check_weight(c, device, "weight", args.weight);
+  if (c.kind == NormKind::rms) refuse_given("bias", args.bias, "with an rms norm");
   check_weight(c, device, "bias", args.bias);
   if (!args.weight.given() && c.weight_offset != 0.0f) {
     fail(ErrorKind::invalid_argument, "weight", "a tensor, as weight_offset is given", "nothing");
