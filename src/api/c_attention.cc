@@ -162,10 +162,8 @@ weft_status weft_attention_plan_info_init(weft_attention_plan_info* info, size_t
 weft_status weft_attention_create(const weft_attention_config* config, const weft_target* target,
                                   const weft_allocator* allocator, weft_attention_t* attention) {
   return guard([&] {
-    check_out("attention", attention);
-    *attention = nullptr;
-    *attention = create_handle<weft_attention_handle>(
-        Allocator(allocator), Attention(to_config(config), to_target(target)));
+    create_operator("attention", allocator, attention,
+                    [&] { return Attention(to_config(config), to_target(target)); });
   });
 }
 
@@ -173,11 +171,9 @@ weft_status weft_attention_create_cuda(const weft_attention_config* config,
                                        weft_cuda_backend_t backend, const weft_allocator* allocator,
                                        weft_attention_t* attention) {
   return guard([&] {
-    check_out("attention", attention);
-    *attention = nullptr;
-    const CudaBackend& cuda = deref("backend", backend).backend;
-    *attention = create_handle<weft_attention_handle>(Allocator(allocator),
-                                                      Attention(to_config(config), cuda));
+    create_operator("attention", allocator, attention, [&] {
+      return Attention(to_config(config), deref("backend", backend).backend);
+    });
   });
 }
 

@@ -57,10 +57,8 @@ weft_status weft_cuda_backend_create(int32_t device_index, const weft_cuda_optio
                                      const weft_allocator* allocator,
                                      weft_cuda_backend_t* backend) {
   return guard([&] {
-    check_out("backend", backend);
-    *backend = nullptr;
-    *backend = create_handle<weft_cuda_backend_handle>(
-        Allocator(allocator), CudaBackend(device_index, to_options(options)));
+    create_operator("backend", allocator, backend,
+                    [&] { return CudaBackend(device_index, to_options(options)); });
   });
 }
 

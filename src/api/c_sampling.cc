@@ -89,10 +89,8 @@ weft_status weft_filter_args_init(weft_filter_args* args, size_t struct_size) {
 weft_status weft_sampling_create(const weft_sampling_config* config, const weft_target* target,
                                  const weft_allocator* allocator, weft_sampling_t* sampling) {
   return guard([&] {
-    check_out("sampling", sampling);
-    *sampling = nullptr;
-    *sampling = create_handle<weft_sampling_handle>(Allocator(allocator),
-                                                    Sampling(to_config(config), to_target(target)));
+    create_operator("sampling", allocator, sampling,
+                    [&] { return Sampling(to_config(config), to_target(target)); });
   });
 }
 
@@ -100,11 +98,8 @@ weft_status weft_sampling_create_cuda(const weft_sampling_config* config,
                                       weft_cuda_backend_t backend, const weft_allocator* allocator,
                                       weft_sampling_t* sampling) {
   return guard([&] {
-    check_out("sampling", sampling);
-    *sampling = nullptr;
-    const CudaBackend& on = deref("backend", backend).backend;
-    *sampling =
-        create_handle<weft_sampling_handle>(Allocator(allocator), Sampling(to_config(config), on));
+    create_operator("sampling", allocator, sampling,
+                    [&] { return Sampling(to_config(config), deref("backend", backend).backend); });
   });
 }
 

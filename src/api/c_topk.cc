@@ -64,20 +64,16 @@ weft_status weft_topk_args_init(weft_topk_args* args, size_t struct_size) {
 weft_status weft_topk_create(const weft_topk_config* config, const weft_target* target,
                              const weft_allocator* allocator, weft_topk_t* topk) {
   return guard([&] {
-    check_out("topk", topk);
-    *topk = nullptr;
-    *topk = create_handle<weft_topk_handle>(Allocator(allocator),
-                                            Topk(to_config(config), to_target(target)));
+    create_operator("topk", allocator, topk,
+                    [&] { return Topk(to_config(config), to_target(target)); });
   });
 }
 
 weft_status weft_topk_create_cuda(const weft_topk_config* config, weft_cuda_backend_t backend,
                                   const weft_allocator* allocator, weft_topk_t* topk) {
   return guard([&] {
-    check_out("topk", topk);
-    *topk = nullptr;
-    const CudaBackend& on = deref("backend", backend).backend;
-    *topk = create_handle<weft_topk_handle>(Allocator(allocator), Topk(to_config(config), on));
+    create_operator("topk", allocator, topk,
+                    [&] { return Topk(to_config(config), deref("backend", backend).backend); });
   });
 }
 

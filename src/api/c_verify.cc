@@ -63,10 +63,8 @@ weft_status weft_verify_args_init(weft_verify_args* args, size_t struct_size) {
 weft_status weft_verify_create(const weft_verify_config* config, const weft_target* target,
                                const weft_allocator* allocator, weft_verify_t* verify) {
   return guard([&] {
-    check_out("verify", verify);
-    *verify = nullptr;
-    *verify = create_handle<weft_verify_handle>(Allocator(allocator),
-                                                Verify(to_config(config), to_target(target)));
+    create_operator("verify", allocator, verify,
+                    [&] { return Verify(to_config(config), to_target(target)); });
   });
 }
 
