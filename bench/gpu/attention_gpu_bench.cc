@@ -11,26 +11,16 @@
 #include <string>
 
 #include "bench/gpu/decode.h"
+#include "bench/gpu/options.h"
 #include "bench/gpu/roof.h"
 #include "tools/weft/json.h"
+#include "tools/weft/stats.h"
 
 namespace weft::bench {
 namespace {
 
 constexpr int64_t kRotateBytes = int64_t{400} << 20;  // several times the L2
 constexpr int kMostSets = 96;
-
-struct Options {
-  std::string targets, filter;
-  int rounds = 15;
-  std::vector<Tuning> tunings;
-};
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<long>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 // Page ids of all requests: a random order, as a cache in use has it.
 std::vector<int32_t> shuffled_pages(const Case& c) {
@@ -101,7 +91,8 @@ Result run_case(const CudaBackend& backend, const Case& c, const Tensors& t, con
     strided_us.push_back(b);
     contiguous_us.push_back(d);
   }
-  return {median(us), std::min(median(strided_us), median(contiguous_us)), decode.describe()};
+  return {cli::median(us), std::min(cli::median(strided_us), cli::median(contiguous_us)),
+          decode.describe()};
 }
 
 void print(const Case& c, const Tuning& tuning, const Result& r) {
@@ -119,29 +110,10 @@ void print(const Case& c, const Tuning& tuning, const Result& r) {
   std::fflush(stdout);
 }
 
-Options parse(int argc, char** argv) {
-  Options o;
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i];
-    const auto value = [&] { return i + 1 < argc ? std::string(argv[++i]) : std::string(); };
-    if (word == "--filter") {
-      o.filter = value();
-    } else if (word == "--rounds") {
-      o.rounds = std::max(1, std::stoi(value()));
-    } else if (word == "--try") {
-      o.tunings.push_back(value());
-    } else {
-      o.targets = word;
-    }
-  }
-  if (o.tunings.empty()) o.tunings.push_back("");
-  return o;
-}
-
 int run(const Options& options) {
   const CudaBackend backend;
   std::printf("{\"device\": \"%s\"}\n", backend.device_name().c_str());
-  for (const Case& c : read_cases(options.targets, options.filter)) {
+  for (const Case& c : read_cases(options.targets, options.filter, options.kind)) {
     const CudaDevice& device = backend.state().device;
     const std::vector<int32_t> ids = shuffled_pages(c);
     const Array<int32_t> pages(device, ids);
@@ -163,7 +135,7 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   try {
-    return weft::bench::run(weft::bench::parse(argc, argv));
+    return weft::bench::run(weft::bench::parse(argc, argv, {.rounds = 15}));
   } catch (const std::exception& error) {
     std::fprintf(stderr, "attention_gpu_bench: %s\n", error.what());
     return 1;

@@ -14,6 +14,7 @@
 #include "src/ops/attention/select.h"
 #include "src/ops/attention/select_cuda.h"
 #include "tools/weft/json.h"
+#include "tools/weft/stats.h"
 
 namespace weft::bench {
 namespace {
@@ -170,12 +171,6 @@ struct Variant {
   std::vector<double> rested, warm;
 };
 
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<long>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 }  // namespace
 
 std::vector<PrefillResult> measure_prefill(const CudaBackend& backend, const Case& c,
@@ -209,7 +204,8 @@ std::vector<PrefillResult> measure_prefill(const CudaBackend& backend, const Cas
   std::vector<PrefillResult> results;
   for (size_t i = 0; i < tunings.size(); ++i) {
     const Variant& v = variants[i];
-    results.push_back({tunings[i], v.prefill->describe(), median(v.rested), median(v.warm)});
+    results.push_back(
+        {tunings[i], v.prefill->describe(), cli::median(v.rested), cli::median(v.warm)});
   }
   return results;
 }

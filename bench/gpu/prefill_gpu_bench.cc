@@ -3,44 +3,14 @@
 // bench/targets.jsonl, and one more for each tuning to race. `weft bench` measures the same rows.
 // --decode: the decode rows instead, say with limits of mixed batches (--try max_nnz_qo=4096).
 // Run: prefill_gpu_bench TARGETS.jsonl [--decode] [--filter TEXT] [--rounds N] [--try TUNING]...
-#include <algorithm>
 #include <cstdio>
-#include <string>
-#include <vector>
 
+#include "bench/gpu/options.h"
 #include "bench/gpu/prefill.h"
 #include "tools/weft/json.h"
 
 namespace weft::bench {
 namespace {
-
-struct Options {
-  std::string targets, filter;
-  int rounds = 5;
-  CaseKind kind = CaseKind::prefill;
-  std::vector<std::string> tunings;
-};
-
-Options parse(int argc, char** argv) {
-  Options o;
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i];
-    const auto value = [&] { return i + 1 < argc ? std::string(argv[++i]) : std::string(); };
-    if (word == "--filter") {
-      o.filter = value();
-    } else if (word == "--rounds") {
-      o.rounds = std::max(1, std::stoi(value()));
-    } else if (word == "--decode") {
-      o.kind = CaseKind::decode;
-    } else if (word == "--try") {
-      o.tunings.push_back(value());
-    } else {
-      o.targets = word;
-    }
-  }
-  if (o.tunings.empty()) o.tunings.push_back("");
-  return o;
-}
 
 int run(const Options& options) {
   const CudaBackend backend;
@@ -63,7 +33,8 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   try {
-    return weft::bench::run(weft::bench::parse(argc, argv));
+    return weft::bench::run(
+        weft::bench::parse(argc, argv, {.kind = weft::bench::CaseKind::prefill}));
   } catch (const std::exception& error) {
     std::fprintf(stderr, "prefill_gpu_bench: %s\n", error.what());
     return 1;
