@@ -64,6 +64,12 @@ constexpr int64_t at_least(int64_t size) { return -2 - size; }
 void check_tensor(const char* argument, const TensorView& tensor, DType dtype,
                   std::initializer_list<int64_t> shape, Device device);
 
+/// check_tensor of a tensor that need not be given.
+inline void check_optional(const char* argument, const TensorView& tensor, DType dtype,
+                           std::initializer_list<int64_t> shape, Device device) {
+  if (tensor.given()) check_tensor(argument, tensor, dtype, shape, device);
+}
+
 /// check_tensor, and no two elements of the tensor share memory: for outputs.
 void check_output(const char* argument, const TensorView& tensor, DType dtype,
                   std::initializer_list<int64_t> shape, Device device);

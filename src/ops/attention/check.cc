@@ -128,10 +128,6 @@ void check_finite(const char* name, float value) {
   }
 }
 
-void check_optional(const char* name, const TensorView& tensor, int64_t size, Device device) {
-  if (tensor.given()) check_tensor(name, tensor, DType::f32, {size}, device);
-}
-
 void check_scalars(const AttentionArgs& args) {
   if (args.sm_scale) check_finite("sm_scale", *args.sm_scale);
   check_finite("k_scale", args.k_scale);
@@ -271,10 +267,10 @@ void check_attention_args(const detail::AttentionPlanImpl& plan, const Attention
   if (args.lse.given()) {
     check_output("lse", args.lse, DType::f32, {at_least(plan.nnz_qo), heads}, device);
   }
-  check_optional("k_scales", args.k_scales, c.num_kv_heads, device);
-  check_optional("v_scales", args.v_scales, c.num_kv_heads, device);
-  check_optional("sink", args.sink, heads, device);
-  check_optional("alibi_slopes", args.alibi_slopes, heads, device);
+  check_optional("k_scales", args.k_scales, DType::f32, {c.num_kv_heads}, device);
+  check_optional("v_scales", args.v_scales, DType::f32, {c.num_kv_heads}, device);
+  check_optional("sink", args.sink, DType::f32, {heads}, device);
+  check_optional("alibi_slopes", args.alibi_slopes, DType::f32, {heads}, device);
   check_scalars(args);
   check_mask(plan, args);
   check_overlap(plan, args);

@@ -39,7 +39,7 @@ void check_merge_args(const MergeConfig& c, Device device, const MergePairArgs& 
   check_tensor("lse_a", args.lse_a, DType::f32, {n, c.num_heads}, device);
   check_tensor("o_b", args.o_b, c.dtype, {n, c.num_heads, c.head_dim}, device);
   check_tensor("lse_b", args.lse_b, DType::f32, {n, c.num_heads}, device);
-  if (args.mask.given()) check_tensor("mask", args.mask, DType::u8, {n}, device);
+  check_optional("mask", args.mask, DType::u8, {n}, device);
   check_outputs(c, device, args.o, args.lse, n);
   const Extent o_a = extent_of("o_a", args.o_a), o_b = extent_of("o_b", args.o_b);
   const Extent lse_a = extent_of("lse_a", args.lse_a), lse_b = extent_of("lse_b", args.lse_b);

@@ -8,11 +8,6 @@
 namespace weft {
 namespace {
 
-void check_optional(const char* name, const TensorView& tensor, DType dtype,
-                    std::initializer_list<int64_t> shape, Device device) {
-  if (tensor.given()) check_tensor(name, tensor, dtype, shape, device);
-}
-
 void refuse_with_probs(const SamplingConfig& config, const char* name, const TensorView& tensor) {
   if (config.input == SamplingInput::logits || !tensor.given()) return;
   fail(ErrorKind::invalid_argument, name, "nothing beside probabilities", to_string(tensor));

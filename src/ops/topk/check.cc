@@ -6,28 +6,19 @@
 #include "src/ops/topk/rooms.h"
 
 namespace weft {
-namespace {
-
-void check_optional(const char* name, const TensorView& tensor,
-                    std::initializer_list<int64_t> shape, Device device) {
-  if (tensor.given()) check_tensor(name, tensor, DType::i32, shape, device);
-}
-
-}  // namespace
-
 void check_topk_args(const TopkConfig& config, Device device, const TopkArgs& args) {
   check_tensor("input", args.input, config.dtype, {kAnySize, config.max_len}, device);
   const int64_t n = args.input.shape[0];
-  check_optional("lengths", args.lengths, {n}, device);
-  check_optional("row_starts", args.row_starts, {n}, device);
+  check_optional("lengths", args.lengths, DType::i32, {n}, device);
+  check_optional("row_starts", args.row_starts, DType::i32, {n}, device);
   if (args.page_table.given()) {
     const int64_t rows = args.row_to_batch.given() ? kAnySize : at_least(n);
     check_tensor("page_table", args.page_table, DType::i32, {rows, kAnySize}, device);
-    check_optional("row_to_batch", args.row_to_batch, {n}, device);
+    check_optional("row_to_batch", args.row_to_batch, DType::i32, {n}, device);
     refuse_given("offsets", args.offsets, "beside a page_table");
   } else {
     refuse_given("row_to_batch", args.row_to_batch, "without a page_table");
-    check_optional("offsets", args.offsets, {n}, device);
+    check_optional("offsets", args.offsets, DType::i32, {n}, device);
   }
   check_output("indices", args.indices, DType::i32, {n, config.k}, device);
   if (args.values.given()) {

@@ -22,7 +22,7 @@ void check_verify_args(const VerifyConfig& config, Device device, const VerifyAr
     check_tensor("draft_probs", args.draft_probs, config.dtype, {n, drafts, vocab}, device);
   }
   check_tensor("seed", args.seed, DType::i64, {n}, device);
-  if (args.offset.given()) check_tensor("offset", args.offset, DType::i64, {n}, device);
+  check_optional("offset", args.offset, DType::i64, {n}, device);
   check_output("tokens", args.tokens, DType::i32, {n, drafts + 1}, device);
   if (args.accepted.given()) check_output("accepted", args.accepted, DType::i32, {n}, device);
   if (args.emitted.given()) check_output("emitted", args.emitted, DType::i32, {n}, device);
