@@ -128,7 +128,8 @@ class WEFT_API AttentionPlan {
   double balance() const;
   /// Several lines: which spec and why, how the work is spread, the lists drawn in text.
   std::string explain() const;
-  /// The same as JSON: workers, items, merges.
+  /// The same as JSON. Each of `lists` serves the requests whose packed rows (query tokens times
+  /// group_size) are least_rows..most_rows: its groups of workers and their items, merges, balance.
   std::string explain_json() const;
   /// What is wrong with the batch, found on the device; empty when nothing is. Such a batch has no
   /// work: its runs write nothing. Always empty on the CPU, where `plan` and `run` throw.

@@ -26,7 +26,7 @@ def plan_timeline(plan: Any, axes: Any = None) -> Any:
     Returns the axes. The plan of a GPU is read back, which waits for it.
     """
     data = plan if isinstance(plan, dict) else plan.to_dict()
-    groups = data["groups"]
+    groups = [group for work in data["lists"] for group in work["groups"]]
     axes = _axes(axes, figsize=(9, max(2.0, 0.14 * len(groups))))
     for row, items in enumerate(groups):
         at = 0.0
@@ -38,8 +38,9 @@ def plan_timeline(plan: Any, axes: Any = None) -> Any:
     axes.set_xlabel("us by the cost model")
     axes.set_ylabel("workers")
     axes.invert_yaxis()
-    axes.set_title(f"{data['batch_size']} requests, {data['num_merges']} merges, "
-                   f"balance {data['balance']:.3f}")
+    merges = sum(work["num_merges"] for work in data["lists"])
+    balance = max(work["balance"] for work in data["lists"])
+    axes.set_title(f"{data['batch_size']} requests, {merges} merges, balance {balance:.3f}")
     return axes
 
 

@@ -21,7 +21,7 @@ def test_a_plan_has_a_bar_for_each_item():
     assert len(axes.patches) == plan.num_items
     assert any(bar.get_hatch() for bar in axes.patches)
     assert "2 requests" in axes.get_title()
-    costs = sum(item["cost"] for group in plan.to_dict()["groups"] for item in group)
+    costs = sum(item["cost"] for group in plan.to_dict()["lists"][0]["groups"] for item in group)
     assert sum(bar.get_width() for bar in axes.patches) == pytest.approx(costs / 1e3)
 
 

@@ -9,7 +9,7 @@
 namespace weft::cli {
 namespace {
 
-std::string draw_group(const std::vector<PlanItem>& items, int64_t longest, int width) {
+std::string draw_group(const PlanGroup& items, int64_t longest, int width) {
   std::string bar;
   int64_t done = 0;
   for (const PlanItem& item : items) {
@@ -35,6 +35,25 @@ std::string draw_legend(const PlanView& plan, const BatchShape& batch) {
   return out;
 }
 
+std::string draw_list(const PlanList& list, const BatchShape& batch, int width) {
+  int64_t longest = 1;
+  for (const PlanGroup& group : list.groups) longest = std::max(longest, group_cost(group));
+  std::string out = strf(
+      "%d workers = %d groups of %d; each worker of a group runs the group's "
+      "list for %d of the %d KV heads\n",
+      list.num_groups * list.head_lanes, list.num_groups, list.head_lanes, list.heads_per_lane,
+      batch.num_kv_heads);
+  out += strf("%d items, %d tiles split over the KV, balance max/mean %.3f\n\n", list.num_items(),
+              list.num_merges, list.balance);
+  const std::string scale = strf("%.0f us", static_cast<double>(longest) / 1e3);
+  const int gap = std::max(1, width - 4 - static_cast<int>(scale.size()));
+  out += "  group  0 us" + std::string(gap, ' ') + scale + "\n";
+  for (int g = 0; g < list.num_groups; ++g) {
+    out += strf("  %5d  %s\n", g, draw_group(list.groups[g], longest, width).c_str());
+  }
+  return out + "\n";
+}
+
 }  // namespace
 
 char request_letter(int request) {
@@ -43,23 +62,10 @@ char request_letter(int request) {
 }
 
 std::string draw_plan(const PlanView& plan, const BatchShape& batch, int width) {
-  int64_t longest = 1;
-  for (int g = 0; g < plan.num_groups; ++g) longest = std::max(longest, plan.group_cost(g));
-  std::string out = strf(
-      "%d workers = %d groups of %d; each worker of a group runs the group's "
-      "list for %d of the %d KV heads\n",
-      plan.num_groups * plan.head_lanes, plan.num_groups, plan.head_lanes, plan.heads_per_lane,
-      batch.num_kv_heads);
-  out += strf("%d items, %d tiles split over the KV, balance max/mean %.3f\n\n", plan.num_items(),
-              plan.num_merges, plan.balance);
-  const std::string scale = strf("%.0f us", static_cast<double>(longest) / 1e3);
-  const int gap = std::max(1, width - 4 - static_cast<int>(scale.size()));
-  out += "  group  0 us" + std::string(gap, ' ') + scale + "\n";
-  for (int g = 0; g < plan.num_groups; ++g) {
-    out += strf("  %5d  %s\n", g, draw_group(plan.groups[g], longest, width).c_str());
-  }
+  std::string out;
+  for (const PlanList& list : plan.lists) out += draw_list(list, batch, width);
   out +=
-      "\n  a letter is a request, | the end of a piece of a split tile; time as the schedule "
+      "  a letter is a request, | the end of a piece of a split tile; time as the schedule "
       "estimates it\n";
   return out + draw_legend(plan, batch);
 }

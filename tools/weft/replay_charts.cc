@@ -127,23 +127,23 @@ std::string chart_batch_mix(const ReplayContext& c, const ReplayResult& r, doubl
 }
 
 std::string chart_timeline(const ReplayResult& r, double width) {
-  const PlanView& plan = r.busiest_plan;
+  const std::vector<PlanGroup> groups = r.busiest_plan.groups();
   const double lane = 22, top = 14;
-  const double bottom = top + lane * plan.num_groups;
+  const double bottom = top + lane * static_cast<double>(groups.size());
   Svg svg(width, bottom + 44, "Work of each group of workers in one step, by request");
   int64_t longest = 1;
-  for (int g = 0; g < plan.num_groups; ++g) longest = std::max(longest, plan.group_cost(g));
+  for (const PlanGroup& group : groups) longest = std::max(longest, group_cost(group));
   const Scale x(0, static_cast<double>(longest) / 1e3, kLeft, width - kRight);
   for (double t : x.ticks(x_tick_count(width))) {
     svg.line(x(t), top, x(t), bottom, "grid");
     svg.text(x(t), bottom + 17, tick_label(t), "middle", "tick");
   }
   svg.text(x.to(), bottom + 33, "microseconds, as the schedule estimates them", "end", "title");
-  for (int g = 0; g < plan.num_groups; ++g) {
-    const double y = top + lane * g;
+  for (size_t g = 0; g < groups.size(); ++g) {
+    const double y = top + lane * static_cast<double>(g);
     svg.text(kLeft - 6, y + lane / 2 + 4, std::to_string(g), "end", "tick");
     double at = 0;
-    for (const PlanItem& item : plan.groups[g]) {
+    for (const PlanItem& item : groups[g]) {
       const double end = at + static_cast<double>(item.cost) / 1e3;
       const bool decode = item.row_begin == 0 && item.request >= 0 &&
                           item.request < static_cast<int>(r.busiest_qo_lens.size()) &&

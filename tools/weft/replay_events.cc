@@ -72,14 +72,16 @@ void add_requests(const ReplayResult& r, Events& events) {
 
 void add_plan(const ReplayResult& r, Events& events) {
   const double begin = r.steps.empty() ? 0 : r.steps[r.busiest_step].begin_s * 1e6;
-  for (int g = 0; g < r.busiest_plan.num_groups; ++g) {
+  int group = 0;
+  for (const PlanGroup& items : r.busiest_plan.groups()) {
     double at = begin;
-    for (const PlanItem& item : r.busiest_plan.groups[g]) {
+    ++group;
+    for (const PlanItem& item : items) {
       const double length = static_cast<double>(item.cost) / 1e3;
       JsonObject args;
       args.add("row_begin", item.row_begin).add("kv_begin", item.kv_begin);
       args.add("kv_end", item.kv_end).add("merge", item.merge);
-      events.span(kPlan, g + 1, strf("request %d", item.request), at, length, args.str());
+      events.span(kPlan, group, strf("request %d", item.request), at, length, args.str());
       at += length;
     }
   }

@@ -129,9 +129,9 @@ std::string charts(const ReplayContext& c, const ReplayResult& r) {
                  figure([&](double w) { return chart_batch_mix(c, r, w); }));
   out += section(
       "One step, group by group",
-      strf("Step %zu: the work list of each group of workers (%d groups; every worker of a group "
+      strf("Step %zu: the work list of each group of workers (%zu groups; every worker of a group "
            "runs its list for its own KV heads). Shades tell neighbouring requests apart.",
-           r.busiest_step + 1, r.busiest_plan.num_groups)
+           r.busiest_step + 1, r.busiest_plan.groups().size())
           .c_str(),
       key({{"prefill", "prefill"}, {"decode", "decode"}}) +
           figure([&](double w) { return chart_timeline(r, w); }));

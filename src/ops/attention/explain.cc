@@ -88,13 +88,14 @@ std::string draw_list(const PlanLists& lists) {
   return out;
 }
 
-// The fields of one list, without braces.
 std::string list_json(const PlanLists& lists) {
   const ScheduleSpec& s = lists.schedule;
-  std::string out;
+  std::string out = "{";
   const auto field = [&](const char* name, int64_t value) {
     out += std::string("\"") + name + "\":" + std::to_string(value) + ",";
   };
+  field("least_rows", s.least_rows);
+  field("most_rows", s.most_rows);
   field("num_groups", s.num_groups);
   field("head_lanes", s.head_lanes);
   field("heads_per_lane", s.heads_per_lane);
@@ -112,7 +113,7 @@ std::string list_json(const PlanLists& lists) {
     }
     out += "]";
   }
-  return out + "]";
+  return out + "]}";
 }
 
 }  // namespace
@@ -138,10 +139,10 @@ std::string explain_plan_json(const AttentionPlanImpl& plan) {
     lists.emplace_back().schedule = plan.spec.schedule;
   }
   std::string out = std::string("{\"unit\":\"") + name_of(plan.spec.unit) +
-                    "\",\"batch_size\":" + std::to_string(lists[0].summary.batch_size) + "," +
-                    list_json(lists[0]);
-  if (lists.size() > 1) out += ",\"short_queries\":{" + list_json(lists[1]) + "}";
-  return out + "}";
+                    "\",\"batch_size\":" + std::to_string(lists[0].summary.batch_size) +
+                    ",\"lists\":[" + list_json(lists[0]);
+  for (size_t i = 1; i < lists.size(); ++i) out += "," + list_json(lists[i]);
+  return out + "]}";
 }
 
 }  // namespace weft
