@@ -7,6 +7,13 @@ endfunction()
 
 set(prefix ${WORK}/prefix)
 set(build ${WORK}/${WAY})
+set(project ${WAY})
+set(fetch OFF)
+if(WAY MATCHES "add_subdirectory|fetch_content")
+  set(project sources)
+  set(build ${WORK}/sources)
+  string(COMPARE EQUAL ${WAY} fetch_content fetch)
+endif()
 if(WAY STREQUAL "install")
   file(REMOVE_RECURSE ${prefix})
   must(${CMAKE_COMMAND} --install ${WEFT_BUILD} --prefix ${prefix})
@@ -21,13 +28,12 @@ elseif(WAY STREQUAL "pkg_config")
        ${CMAKE_CURRENT_LIST_DIR}/pkg_config/main.c ${flags} -o ${build}/consumer)
   must(${build}/consumer)
 else()
-  # -O0: what is asked is whether it builds, links and gives the right answer. One of the two ways
-  # that build weft's sources takes it as a shared library.
-  string(COMPARE EQUAL ${WAY} fetch_content shared)
-  must(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/${WAY} -B ${build} -G Ninja
+  # -O0: what is asked is whether it builds, links and gives the right answer. What is installed is a
+  # static library; those that build weft's sources take it as a shared one.
+  must(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/${project} -B ${build} -G Ninja
        -D CMAKE_BUILD_TYPE=Debug -D CMAKE_CXX_COMPILER=${CXX} -D CMAKE_C_COMPILER=${CC}
        -D CMAKE_PREFIX_PATH=${prefix} -D WEFT_SOURCE_DIR=${WEFT_SOURCE}
-       -D WEFT_SHARED=${shared})
+       -D WEFT_SHARED=ON -D FETCH=${fetch})
   must(${CMAKE_COMMAND} --build ${build} --parallel 2 --target consumer)
   must(${build}/consumer)
 endif()

@@ -23,7 +23,7 @@ BENCH = "h200.jsonl"
 PLOT = "h200.svg"
 SECONDS = 200  # for one program
 TABLES = ("gpu_attention_test", "gpu_prefill_test")  # in as many parts as there are cores
-ALONE = ("gpu_attention_fault_test", "gpu_prefill_time_test")
+ALONE = ("gpu_attention_fault_test",)
 REPLAYED = 60  # requests of a trace: half a minute, most of it the float64 reference
 TIMED = "*Time*:*HostCost*"  # tests that measure
 # What compute-sanitizer sees: one case of each kind of kernel, since it slows them a hundredfold.
@@ -81,14 +81,14 @@ def programs(build):
 def pack(build, to):
     """Copies what run_gpu needs of a build to `to`, stripped, so that it can be carried."""
     shutil.rmtree(to, ignore_errors=True)
-    files = [*programs(build), build / "tools" / "weft"]
+    files = [*programs(build), build / "tools" / "weft", build / "python" / "libweft.so"]
     for file in files:
         target = to / file.relative_to(build)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(file, target)
     run("strip", ["strip", *(to / file.relative_to(build) for file in files)])
     size = sum(file.stat().st_size for file in to.rglob("*") if file.is_file())
-    say(f"{len(files)} programs, {size / 2**20:.0f} MB, in {to}")
+    say(f"{len(files)} files, {size / 2**20:.0f} MB, in {to}")
     return True
 
 
@@ -214,15 +214,18 @@ def _with_targets(rows):
 
 
 def _print_table(rows):
-    say(f"{'case':36s} {'us':>9s} {'roof':>9s} {'share':>6s} {'target':>9s}")
+    say(f"{'case':36s} {'us':>9s} {'roof':>9s} {'share':>6s} {'TFLOP/s':>8s} {'peer':>5s} "
+        f"{'target':>9s}")
     for row in rows:
         if "us" not in row:
             continue
         roof = f"{row['roof_us']:9.2f} {100 * row['share_of_roof']:4.0f} %" \
             if "share_of_roof" in row else " " * 16
-        target = f"{row['target_us']:9.1f} {'met' if row['met'] else 'MISS'}" \
-            if "target_us" in row else ""
-        say(f"{row['id']:36s} {row['us']:9.2f} {roof} {target}".rstrip())
+        rate = f"{row['tflops']:8.1f} {row.get('peer_tflops', ''):>5}" \
+            if "tflops" in row else " " * 14
+        target = f"{row.get('target_tflops', row.get('target_us')):9.1f} " \
+            f"{'met' if row['met'] else 'MISS'}" if "met" in row else ""
+        say(f"{row['id']:36s} {row['us']:9.2f} {roof} {rate} {target}".rstrip())
 
 
 def run_gpu(build, results, bench=True):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The Python package: a wheel around the library that is built already, installed into an empty
 # virtual environment, the README's example in it, then tests/python. Called by `test` and `bench`.
+import os
 import re
 import shutil
 import sys
@@ -114,7 +115,8 @@ def run_with_build(build):
     shutil.copytree(ROOT / "python" / "weft", place / "weft", symlinks=True,
                     ignore=shutil.ignore_patterns("libweft.so", "__pycache__"))
     shutil.copy(library, place / "weft")
-    return run_pytest("pytest gpu", sys.executable, {"PYTHONPATH": str(place)})
+    path = os.pathsep.join([str(place), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return run_pytest("pytest gpu", sys.executable, {"PYTHONPATH": path})
 
 
 def run_tests(other=None):
