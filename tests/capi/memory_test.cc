@@ -9,8 +9,8 @@
 #include <map>
 #include <utility>
 
-#include "tests/capi/count_allocations.h"
 #include "tests/capi/small_attention.h"
+#include "tests/hooks/calls.h"
 
 namespace weft::capi_test {
 namespace {
@@ -143,13 +143,13 @@ TEST(Memory, AnAllocatorIsWholeOrNotThere) {
 TEST(Memory, PlanAndRunAllocateNothing) {
   SmallAttention s;
   ASSERT_EQ(s.step(), WEFT_STATUS_OK) << weft_last_error();  // starts the threads
-  EXPECT_GT(allocations(), 0);
-  const int before = allocations();
-  for (int i = 0; i < 3; ++i) {
-    if (s.step() != WEFT_STATUS_OK) break;
-  }
-  const int after = allocations();
-  EXPECT_EQ(after, before);
+  EXPECT_GT(test::calls_so_far().allocations, 0);
+  const test::Calls calls = test::calls_of([&] {
+    for (int i = 0; i < 3; ++i) {
+      if (s.step() != WEFT_STATUS_OK) break;
+    }
+  });
+  EXPECT_EQ(calls.allocations, 0);
 }
 
 struct Pool {

@@ -1,102 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// plan and run allocate nothing and take no lock, on an injected pool and on weft's own. Hooks in
-// this program count every allocation and every lock of the process while they are armed.
-#include <dlfcn.h>
+// plan and run allocate nothing and take no lock, on an injected pool and on weft's own.
 #include <gtest/gtest.h>
-#include <pthread.h>
 
-#include <atomic>
-#include <cstdlib>
 #include <mutex>
-#include <new>
 
 #include "tests/cases/run_case.h"
-
-// The sanitizers bring their own malloc; there operator new alone is counted.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define WEFT_TEST_OWNS_MALLOC 0
-#else
-#define WEFT_TEST_OWNS_MALLOC 1
-#endif
-
-namespace {
-
-std::atomic<bool> armed{false};
-std::atomic<int> allocations{0};
-std::atomic<int> locks{0};
-
-void count_allocation() {
-  if (armed.load(std::memory_order_relaxed)) allocations.fetch_add(1);
-}
-
-void count_lock() {
-  if (armed.load(std::memory_order_relaxed)) locks.fetch_add(1);
-}
-
-}  // namespace
-
-#if WEFT_TEST_OWNS_MALLOC
-extern "C" {
-void* __libc_malloc(size_t size);
-void* __libc_calloc(size_t n, size_t size);
-void* __libc_realloc(void* p, size_t size);
-void* __libc_memalign(size_t alignment, size_t size);
-void __libc_free(void* p);
-
-void* malloc(size_t size) {
-  count_allocation();
-  return __libc_malloc(size);
-}
-void* calloc(size_t n, size_t size) {
-  count_allocation();
-  return __libc_calloc(n, size);
-}
-void* realloc(void* p, size_t size) {
-  count_allocation();
-  return __libc_realloc(p, size);
-}
-void* aligned_alloc(size_t alignment, size_t size) {
-  count_allocation();
-  return __libc_memalign(alignment, size);
-}
-int posix_memalign(void** out, size_t alignment, size_t size) {
-  count_allocation();
-  *out = __libc_memalign(alignment, size);
-  return *out == nullptr ? 12 : 0;
-}
-void free(void* p) { __libc_free(p); }
-}
-#else
-void* operator new(size_t size) {
-  count_allocation();
-  void* p = std::malloc(size);
-  if (p == nullptr) throw std::bad_alloc();
-  return p;
-}
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, size_t) noexcept { std::free(p); }
-#endif
-
-#if !defined(__SANITIZE_THREAD__)
-extern "C" int pthread_mutex_lock(pthread_mutex_t* mutex) {
-  using Lock = int (*)(pthread_mutex_t*);
-  static const auto lock = reinterpret_cast<Lock>(dlsym(RTLD_NEXT, "pthread_mutex_lock"));
-  count_lock();
-  return lock(mutex);
-}
-extern "C" int pthread_rwlock_wrlock(pthread_rwlock_t* rwlock) {
-  using Lock = int (*)(pthread_rwlock_t*);
-  static const auto lock = reinterpret_cast<Lock>(dlsym(RTLD_NEXT, "pthread_rwlock_wrlock"));
-  count_lock();
-  return lock(rwlock);
-}
-extern "C" int pthread_rwlock_rdlock(pthread_rwlock_t* rwlock) {
-  using Lock = int (*)(pthread_rwlock_t*);
-  static const auto lock = reinterpret_cast<Lock>(dlsym(RTLD_NEXT, "pthread_rwlock_rdlock"));
-  count_lock();
-  return lock(rwlock);
-}
-#endif
+#include "tests/hooks/calls.h"
 
 namespace weft::cases {
 namespace {
@@ -106,24 +15,9 @@ void run_in_order(void*, int n, void (*body)(void* arg, int i), void* arg) {
   for (int i = 0; i < n; ++i) body(arg, i);
 }
 
-struct Counts {
-  int allocations = 0;
-  int locks = 0;
-};
-
-template <class F>
-Counts count(F&& f) {
-  allocations = 0;
-  locks = 0;
-  armed = true;
-  f();
-  armed = false;
-  return {allocations.load(), locks.load()};
-}
-
 TEST(Hooks, SeeAllocationsAndLocks) {
   std::mutex mutex;
-  const Counts seen = count([&] {
+  const test::Calls seen = test::calls_of([&] {
     int* volatile p = new int(1);
     delete p;
     const std::lock_guard<std::mutex> guard(mutex);
@@ -177,7 +71,7 @@ TEST_P(Attentions, PlanAndRunNeitherAllocateNorLock) {
   for (const Executor& executor : {injected, Executor{}}) {
     runner.plan(data.batch, executor);  // the pool starts its threads at its first run
     runner.run(data, executor);
-    const Counts seen = count([&] {
+    const test::Calls seen = test::calls_of([&] {
       for (int layer = 0; layer < 3; ++layer) {
         runner.plan(data.batch, executor);
         runner.run(data, executor);

@@ -1,46 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The runs of the row-wise operators allocate nothing. Hooks in this program count every
-// allocation of the process while they are armed.
+// The runs of the row-wise operators allocate nothing.
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
+#include <vector>
 
 #include "tests/cases/attention_data.h"
 #include "tests/cases/tensors.h"
+#include "tests/hooks/calls.h"
 #include "weft/activation.h"
 #include "weft/append.h"
 #include "weft/merge.h"
 #include "weft/norm.h"
 #include "weft/rope.h"
-
-namespace {
-
-std::atomic<bool> armed{false};
-std::atomic<int> allocations{0};
-
-void* counted(size_t size, size_t alignment) {
-  if (armed.load(std::memory_order_relaxed)) allocations.fetch_add(1);
-  void* p = std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
-  if (p == nullptr) throw std::bad_alloc();
-  return p;
-}
-
-}  // namespace
-
-void* operator new(size_t size) { return counted(size, alignof(std::max_align_t)); }
-void* operator new[](size_t size) { return counted(size, alignof(std::max_align_t)); }
-void* operator new(size_t size, std::align_val_t a) { return counted(size, size_t(a)); }
-void* operator new[](size_t size, std::align_val_t a) { return counted(size, size_t(a)); }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete[](void* p) noexcept { std::free(p); }
-void operator delete(void* p, size_t) noexcept { std::free(p); }
-void operator delete[](void* p, size_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, size_t, std::align_val_t) noexcept { std::free(p); }
-void operator delete[](void* p, size_t, std::align_val_t) noexcept { std::free(p); }
 
 namespace weft::cases {
 namespace {
@@ -48,11 +19,10 @@ namespace {
 template <class F>
 int allocations_of(F&& run) {
   run();  // weft's pool starts its threads at its first run
-  allocations = 0;
-  armed = true;
-  for (int i = 0; i < 5; ++i) run();
-  armed = false;
-  return allocations;
+  return test::calls_of([&] {
+           for (int i = 0; i < 5; ++i) run();
+         })
+      .allocations;
 }
 
 constexpr int64_t kTokens = 300;
