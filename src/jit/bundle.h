@@ -3,6 +3,7 @@
 // given. Called by kernel_store; knows images, no specs.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <span>
