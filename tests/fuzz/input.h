@@ -46,10 +46,11 @@ class Input {
   }
   template <class T>
   T bits() {
+    static_assert(sizeof(T) <= sizeof(uint64_t));
+    uint64_t word = 0;
+    for (size_t i = 0; i < sizeof(T); ++i) word |= uint64_t{byte()} << (8 * i);
     T value{};
-    unsigned char raw[sizeof(T)];
-    for (unsigned char& b : raw) b = byte();
-    std::memcpy(&value, raw, sizeof(T));
+    std::memcpy(&value, &word, sizeof(T));
     return value;
   }
 

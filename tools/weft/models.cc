@@ -26,7 +26,7 @@ const std::vector<ModelShape>& model_shapes() {
   return shapes;
 }
 
-const ModelShape& find_model(const std::string& name) {
+const ModelShape& find_model(std::string_view name) {
   std::vector<std::string> names;
   std::string list;
   for (const ModelShape& shape : model_shapes()) {
@@ -34,9 +34,10 @@ const ModelShape& find_model(const std::string& name) {
     names.push_back(shape.name);
     list += (list.empty() ? "" : ", ") + names.back();
   }
-  const std::string near = nearest(name, names);
+  const std::string near = nearest(std::string(name), names);
   throw UsageError("--model: expected one of " + list +
-                   (near.empty() ? "" : " (did you mean " + near + "?)") + ", got '" + name + "'");
+                   (near.empty() ? "" : " (did you mean " + near + "?)") + ", got '" +
+                   std::string(name) + "'");
 }
 
 }  // namespace weft::cli

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weft::cli {
@@ -24,6 +25,6 @@ struct ModelShape {
 const std::vector<ModelShape>& model_shapes();
 
 /// Throws UsageError naming the nearest.
-const ModelShape& find_model(const std::string& name);
+const ModelShape& find_model(std::string_view name);
 
 }  // namespace weft::cli

@@ -41,11 +41,11 @@ const std::vector<const RoofUnit*>& all_units() {
 
 }  // namespace
 
-const RoofUnit& roof_unit(const std::string& attention_unit) {
+const RoofUnit& roof_unit(std::string_view attention_unit) {
   for (const RoofUnit* unit : all_units()) {
     if (attention_unit == std::string("cpu_") + unit->name) return *unit;
   }
-  throw Error(ErrorKind::internal, "no roof is known for the unit " + attention_unit);
+  throw Error(ErrorKind::internal, "no roof is known for the unit " + std::string(attention_unit));
 }
 
 Roofs::Roofs(Threads& threads, const Target& target)

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "examples/engine/memory.h"
@@ -15,7 +16,7 @@
 namespace weft::cli {
 
 /// The roof of the unit that a plan or explain() names, as "cpu_avx512_bf16".
-const RoofUnit& roof_unit(const std::string& attention_unit);
+const RoofUnit& roof_unit(std::string_view attention_unit);
 
 /// Measures again at each `sample` and answers with medians, so that a roof sees the same machine
 /// as the work measured between samples.
