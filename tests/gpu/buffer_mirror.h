@@ -42,6 +42,13 @@ class BufferMirror {
     return view;
   }
 
+  /// The same arguments, with the views of the copies in `fields`.
+  template <class Args, size_t n>
+  Args args(Args host, TensorView Args::*const (&fields)[n]) const {
+    for (TensorView Args::*field : fields) host.*field = view(host.*field);
+    return host;
+  }
+
   /// Copies the host's bytes again.
   void upload() {
     for (Copy& copy : copies_) upload(copy);
