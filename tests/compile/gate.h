@@ -59,5 +59,6 @@ std::vector<GateRow> packbits_rows();
 /// Long rows.
 std::vector<GateRow> sampling_rows();
 std::vector<GateRow> verify_rows();
+std::vector<GateRow> logprobs_rows();
 
 }  // namespace weft::test

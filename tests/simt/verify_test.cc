@@ -80,7 +80,7 @@ TEST(VerifyOnTheHost, CasesHaveTheBitsOfTheCpu) {
 TEST(VerifyOnTheHost, RandomCasesHaveTheBitsOfTheCpu) {
   cases::Random random(17);
   int num_run = 0;
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < 20; ++i) {
     const VerifyCase c = cases::random_verify_case(random, 900);
     ASSERT_EQ(check(c, static_cast<uint64_t>(i), num_run), "")
         << "case " << i << ": " << to_string(cases::make_verify_data(c, 1).config) << " oddity "
