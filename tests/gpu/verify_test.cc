@@ -61,7 +61,7 @@ TEST_F(VerifyOnGpu, LargeVocabulariesHaveTheBitsOfTheCpu) {
 TEST_F(VerifyOnGpu, RandomCasesHaveTheBitsOfTheCpu) {
   cases::Random random(19);
   for (int i = 0; i < 10; ++i) {
-    const VerifyCase c = cases::random_verify_case(random, 20000);
+    const VerifyCase c = cases::random_verify_case(random, 2000);
     VerifyData data = cases::make_verify_data(c, static_cast<uint64_t>(i));
     ASSERT_EQ(check(data), "") << "case " << i << " vocab " << c.vocab;
   }
