@@ -10,6 +10,7 @@
 
 #include "tests/cases/buffers.h"
 #include "tests/gpu/gpu.h"
+#include "tests/gpu/tensor_fields.h"
 #include "weft/tensor.h"
 
 namespace weft::test {
@@ -42,10 +43,10 @@ class BufferMirror {
     return view;
   }
 
-  /// The same arguments, with the views of the copies in `fields`.
-  template <class Args, size_t n>
-  Args args(Args host, TensorView Args::*const (&fields)[n]) const {
-    for (TensorView Args::*field : fields) host.*field = view(host.*field);
+  /// The same arguments, their tensors those of the copies.
+  template <class Args>
+  Args args(Args host) const {
+    for (TensorView Args::*field : TensorFields<Args>::all) host.*field = view(host.*field);
     return host;
   }
 

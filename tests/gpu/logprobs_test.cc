@@ -15,22 +15,6 @@ namespace {
 using cases::LogprobsData;
 using cases::SamplingCase;
 
-constexpr TensorView LogprobsArgs::*kFields[] = {&LogprobsArgs::input,
-                                                 &LogprobsArgs::indices,
-                                                 &LogprobsArgs::temperature,
-                                                 &LogprobsArgs::repetition_penalty,
-                                                 &LogprobsArgs::frequency_penalty,
-                                                 &LogprobsArgs::presence_penalty,
-                                                 &LogprobsArgs::prompt_mask,
-                                                 &LogprobsArgs::output_counts,
-                                                 &LogprobsArgs::bias,
-                                                 &LogprobsArgs::allowed,
-                                                 &LogprobsArgs::token,
-                                                 &LogprobsArgs::top_tokens,
-                                                 &LogprobsArgs::top_logprobs,
-                                                 &LogprobsArgs::token_logprob,
-                                                 &LogprobsArgs::status};
-
 class LogprobsOnGpu : public BackendTest {
  protected:
   static void add(BufferMirror& mirror, const LogprobsData& data) {
@@ -48,7 +32,7 @@ class LogprobsOnGpu : public BackendTest {
     data.poison();
     BufferMirror mirror(device(), stream());
     add(mirror, data);
-    Logprobs(data.config, backend()).run(mirror.args(data.args, kFields), executor());
+    Logprobs(data.config, backend()).run(mirror.args(data.args), executor());
     const std::string wrong = mirror.download();
     if (!wrong.empty()) return wrong;
     return data.bits() == wanted ? "" : "other bits than the CPU " + cases::compare_logprobs(data);
@@ -93,7 +77,7 @@ TEST_F(LogprobsOnGpu, WrongParametersAreAStatusAndNamed) {
   BufferMirror mirror(device(), stream());
   add(mirror, data);
   const Logprobs op(data.config, backend());
-  op.run(mirror.args(data.args, kFields), executor());
+  op.run(mirror.args(data.args), executor());
   EXPECT_NE(error_of([&] { op.check(executor()); }).find("token[2]"), std::string::npos);
   EXPECT_EQ(error_of([&] { op.check(executor()); }), "");
   ASSERT_EQ(mirror.download(), "");
@@ -107,7 +91,7 @@ TEST_F(LogprobsOnGpu, ReplaysOfAGraphReadLogitsAnew) {
   BufferMirror mirror(device(), stream());
   add(mirror, data);
   const Logprobs op(data.config, backend());
-  const LogprobsArgs args = mirror.args(data.args, kFields);
+  const LogprobsArgs args = mirror.args(data.args);
   const CapturedGraph graph(device(), stream(), [&] { op.run(args, executor()); });
   for (int round = 0; round < 3; ++round) {
     auto* logits = static_cast<float*>(data.args.input.data);

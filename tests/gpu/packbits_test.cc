@@ -18,12 +18,7 @@ TEST_F(PackBitsOnGpu, CasesAreRight) {
     cases::PackBitsData data = cases::make_packbits_data(c, cases::hash_of(c.name));
     BufferMirror mirror(device(), stream());
     mirror.add(data.owners);
-    PackBits(data.config, backend())
-        .run({.x = mirror.view(data.args.x),
-              .indptr = mirror.view(data.args.indptr),
-              .out_indptr = mirror.view(data.args.out_indptr),
-              .out = mirror.view(data.args.out)},
-             executor());
+    PackBits(data.config, backend()).run(mirror.args(data.args), executor());
     EXPECT_EQ(mirror.download(), "") << c.name;
     EXPECT_EQ(cases::compare_packbits(data), "") << c.name;
   }
