@@ -81,6 +81,12 @@ WEFT_API weft_status weft_topk_create_cuda(const weft_topk_config* config,
                                            weft_cuda_backend_t backend,
                                            const weft_allocator* allocator, weft_topk_t* topk);
 
+/// weft_verify_create on a GPU; the handle serves every weft_verify function.
+WEFT_API weft_status weft_verify_create_cuda(const weft_verify_config* config,
+                                             weft_cuda_backend_t backend,
+                                             const weft_allocator* allocator,
+                                             weft_verify_t* verify);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "weft/cuda.h"
 #include "weft/executor.h"
 #include "weft/export.h"
 #include "weft/target.h"
@@ -47,18 +48,22 @@ namespace detail {
 struct VerifyImpl;
 }  // namespace detail
 
-/// One per (config, target); immutable, thread-safe, cheap to copy. On the CPU.
+/// One per (config, target); immutable, thread-safe, cheap to copy.
 class WEFT_API Verify {
  public:
   /// Throws Error(invalid_argument) naming the field that is wrong, Error(unsupported) when this
   /// target cannot run the config.
   explicit Verify(const VerifyConfig& config, const Target& target = Target::host());
+  /// The same on a GPU; all that can be compiled or loaded is so here. A captured graph needs this
+  /// object alive.
+  Verify(const VerifyConfig& config, const CudaBackend& backend);
   const VerifyConfig& config() const;
   /// Which unit was chosen and why.
   std::string explain() const;
   /// Throws Error(invalid_argument) before anything is written when a tensor is wrong. A request
   /// with a token outside of the vocabulary or a link outside of its tree gets token 0 and
-  /// status 3. Allocates nothing, takes no lock.
+  /// status 3. Allocates nothing, takes no lock. On a GPU it is one launch on executor.stream, may
+  /// be captured, and never waits. The same tokens on every device.
   void run(const VerifyArgs& args, const Executor& executor = {}) const;
 
  private:

@@ -8,6 +8,7 @@
 #include "weft/cuda.h"
 #include "weft/error.h"
 #include "weft/executor.h"
+#include "weft/logprobs.h"
 #include "weft/merge.h"
 #include "weft/norm.h"
 #include "weft/packbits.h"

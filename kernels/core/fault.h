@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // RowFault: what a kernel on rows found wrong with an index or a parameter it read on the device,
-// and the one word in which the first of them is kept. Written by rope, append, sampling and topk
-// kernels in checked mode, read by RowState in src/cuda/rows.
+// and the one word in which the first of them is kept. Written by rope, append, sampling,
+// topk and logprobs kernels in checked mode, read by RowState in src/cuda/rows.
 #pragma once
 
 #include "kernels/core/base.h"
@@ -29,6 +29,7 @@ enum class RowFault : uint8_t {
   lengths,
   row_to_batch,
   row_starts,
+  token,
 };
 
 /// The word while nothing was wrong. A fault word is smaller the earlier its token.
@@ -79,6 +80,8 @@ WEFT_HD constexpr const char* name_of(RowFault fault) {
       return "row_starts";
     case RowFault::row_to_batch:
       return "row_to_batch";
+    case RowFault::token:
+      return "token";
   }
   return "invalid";
 }

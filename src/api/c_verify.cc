@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The C ABI of verify: structs across, then the C++ calls of the same names.
 #include "src/api/boundary.h"
+#include "src/api/c_cuda.h"
 #include "src/api/c_handle.h"
 #include "src/api/c_struct.h"
 #include "src/api/c_values.h"
@@ -65,6 +66,14 @@ weft_status weft_verify_create(const weft_verify_config* config, const weft_targ
   return guard([&] {
     create_operator("verify", allocator, verify,
                     [&] { return Verify(to_config(config), to_target(target)); });
+  });
+}
+
+weft_status weft_verify_create_cuda(const weft_verify_config* config, weft_cuda_backend_t backend,
+                                    const weft_allocator* allocator, weft_verify_t* verify) {
+  return guard([&] {
+    create_operator("verify", allocator, verify,
+                    [&] { return Verify(to_config(config), deref("backend", backend).backend); });
   });
 }
 

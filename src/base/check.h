@@ -52,6 +52,12 @@ std::string element(const char* argument, int64_t i);
 /// Where the tensors of a run on `target` lie.
 inline Device device_of(const Target& target) { return {target.device, target.device_index}; }
 
+/// Elements of a tensor whose dtype was checked; null of one that is not given.
+template <class T>
+const T* data_of(const TensorView& tensor) {
+  return static_cast<const T*>(tensor.data);
+}
+
 /// A dimension of any size in check_tensor's shape.
 inline constexpr int64_t kAnySize = -1;
 

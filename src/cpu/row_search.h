@@ -142,37 +142,79 @@ class RowSearch {
 
   /// False when all that is there does not reach the amount; `cut` then keeps it all.
   bool find(Wanted wanted, const MassScale& scale, Cut& cut) {
-    uint32_t low = wanted.least, high = ~0u, prefix = 0;
+    uint32_t low = wanted.least, high = top_;
+    cut = {wanted.least - 1, 0};
+    if (low > high) return false;
     constexpr int kShifts[] = {21, 10, 0};
     for (const int shift : kShifts) {
-      count_digits(wanted.by_mass, low, high, shift, scale);
-      int digit = kDigits;
+      if (gather(low, high)) return find_in_few(wanted, scale, cut);
+      const uint32_t first = low >> shift;
+      int digit = static_cast<int>((high >> shift) - first) + 1;
+      count_digits(wanted.by_mass, low, high, shift, digit, scale);
       while (--digit >= 0) {
         if (histogram_[digit] >= wanted.amount) break;
         wanted.amount -= histogram_[digit];
       }
-      if (digit < 0) {
-        cut = {wanted.least - 1, 0};
-        return false;
-      }
-      prefix |= static_cast<uint32_t>(digit) << shift;
+      if (digit < 0) return false;
+      const uint32_t prefix = (first + static_cast<uint32_t>(digit)) << shift;
       low = max_of(low, prefix);
-      high = prefix | ((1u << shift) - 1);
+      high = min_of(high, prefix | ((1u << shift) - 1));
     }
-    cut.key = low;
-    const uint64_t each = wanted.by_mass ? mass_of(value_of(low), scale) : 1;
-    cut.ties = static_cast<uint32_t>(ceil_div(wanted.amount, each));
+    cut = cut_at(low, wanted, scale);
     return true;
   }
 
  private:
   static constexpr int kDigits = 2048;
+  static constexpr int kFew = 64;
 
-  // Of the keys in [low, high], by their digit at `shift`.
-  void count_digits(bool by_mass, uint32_t low, uint32_t high, int shift, const MassScale& scale) {
-    const uint32_t mask = shift == 0 ? 1023 : kDigits - 1;
-    memset(histogram_, 0, sizeof(histogram_));
-    const float least = value_of(low), most = high == ~0u ? kLargest : value_of(high);
+  static Cut cut_at(uint32_t key, const Wanted& wanted, const MassScale& scale) {
+    const uint64_t each = wanted.by_mass ? mass_of(value_of(key), scale) : 1;
+    return {key, static_cast<uint32_t>(ceil_div(wanted.amount, each))};
+  }
+
+  // The keys in [low, high], the largest first; false when they are more than a few.
+  bool gather(uint32_t low, uint32_t high) {
+    num_few_ = 0;
+    const float least = value_of(low), most = value_of(high);
+    for (int b = 0; b < num_blocks(); ++b) {
+      if (tops_[b] < low) continue;
+      float z[kRowBlock];
+      fill(b, z);
+      for (int i = 0; i < kRowBlock; ++i) {
+        if (!(z[i] >= least && z[i] <= most)) continue;
+        if (num_few_ == kFew) return false;
+        const uint32_t key = key_of(z[i]);
+        int at = num_few_++;
+        for (; at > 0 && few_[at - 1] < key; --at) few_[at] = few_[at - 1];
+        few_[at] = key;
+      }
+    }
+    return true;
+  }
+
+  // find() among the keys that gather() left.
+  bool find_in_few(Wanted wanted, const MassScale& scale, Cut& cut) const {
+    for (int i = 0; i < num_few_;) {
+      const uint32_t key = few_[i];
+      uint64_t equal = 0;
+      for (; i < num_few_ && few_[i] == key; ++i) ++equal;
+      const uint64_t each = wanted.by_mass ? mass_of(value_of(key), scale) : 1;
+      if (equal * each >= wanted.amount) {
+        cut = cut_at(key, wanted, scale);
+        return true;
+      }
+      wanted.amount -= equal * each;
+    }
+    return false;
+  }
+
+  // Of the keys in [low, high], by their digit at `shift`, counted from that of `low`.
+  void count_digits(bool by_mass, uint32_t low, uint32_t high, int shift, int digits,
+                    const MassScale& scale) {
+    memset(histogram_, 0, static_cast<size_t>(digits) * sizeof(histogram_[0]));
+    const uint32_t first = low >> shift;
+    const float least = value_of(low), most = value_of(high);
     for (int b = 0; b < num_blocks(); ++b) {
       if (tops_[b] < low) continue;
       float z[kRowBlock];
@@ -181,7 +223,7 @@ class RowSearch {
       if (by_mass) block_masses(z, scale, mass);
       for (int i = 0; i < kRowBlock; ++i) {
         if (!(z[i] >= least && z[i] <= most)) continue;
-        histogram_[key_of(z[i]) >> shift & mask] += by_mass ? mass[i] : 1;
+        histogram_[(key_of(z[i]) >> shift) - first] += by_mass ? mass[i] : 1;
       }
     }
   }
@@ -190,6 +232,8 @@ class RowSearch {
   uint32_t top_ = 0;
   uint32_t tops_[kMaxRowBlocks];
   uint64_t histogram_[kDigits];
+  int num_few_ = 0;
+  uint32_t few_[kFew];
 };
 
 }  // namespace

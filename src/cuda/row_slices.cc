@@ -34,6 +34,10 @@ RowSlices select_slices(const char* argument, int length, const Target& target) 
   return slices;
 }
 
+RowSlices stream_slices(int length, const Target& target) {
+  return RowSlices::of(length, target.arch >= 90 ? kMostOfCta : kMaxVocab, kNumThreads);
+}
+
 std::string describe(const RowSlices& slices) {
   return "a cluster of " + std::to_string(slices.cluster) + " CTAs a row, " +
          std::to_string(slices.slice) + " values in each";

@@ -19,6 +19,9 @@ void for_each_field(const RowSlices& s, Visit&& visit) {
 /// Throws Error(unsupported) naming `argument` where `length` values do not fit shared memory.
 RowSlices select_slices(const char* argument, int length, const Target& target);
 
+/// For a kernel that reads rows and keeps none of them: any length fits.
+RowSlices stream_slices(int length, const Target& target);
+
 /// "a cluster of 8 CTAs a row, 16384 values in each".
 std::string describe(const RowSlices& slices);
 

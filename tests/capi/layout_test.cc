@@ -10,6 +10,7 @@
 #include "weft/c_activation.h"
 #include "weft/c_api.h"
 #include "weft/c_cuda.h"
+#include "weft/c_logprobs.h"
 #include "weft/c_norm.h"
 #include "weft/c_packbits.h"
 #include "weft/c_sampling.h"
@@ -149,6 +150,21 @@ const std::vector<Struct>& others_structs() {
         FIELD(weft_append_args, q_weight, 136),
         FIELD(weft_append_args, q_scale, 144),
         FIELD(weft_append_args, reserved_1, 148)}},
+      {STRUCT(weft_logprobs_config, 20),
+       {FIELD(weft_logprobs_config, struct_size, 0), FIELD(weft_logprobs_config, dtype, 4),
+        FIELD(weft_logprobs_config, vocab_size, 8), FIELD(weft_logprobs_config, num, 12),
+        FIELD(weft_logprobs_config, checked, 16)}},
+      {STRUCT(weft_logprobs_args, 128),
+       {FIELD(weft_logprobs_args, struct_size, 0), FIELD(weft_logprobs_args, reserved, 4),
+        FIELD(weft_logprobs_args, input, 8), FIELD(weft_logprobs_args, indices, 16),
+        FIELD(weft_logprobs_args, temperature, 24),
+        FIELD(weft_logprobs_args, repetition_penalty, 32),
+        FIELD(weft_logprobs_args, frequency_penalty, 40),
+        FIELD(weft_logprobs_args, presence_penalty, 48), FIELD(weft_logprobs_args, prompt_mask, 56),
+        FIELD(weft_logprobs_args, output_counts, 64), FIELD(weft_logprobs_args, bias, 72),
+        FIELD(weft_logprobs_args, allowed, 80), FIELD(weft_logprobs_args, token, 88),
+        FIELD(weft_logprobs_args, top_tokens, 96), FIELD(weft_logprobs_args, top_logprobs, 104),
+        FIELD(weft_logprobs_args, token_logprob, 112), FIELD(weft_logprobs_args, status, 120)}},
       {STRUCT(weft_packbits_config, 8),
        {FIELD(weft_packbits_config, struct_size, 0), FIELD(weft_packbits_config, order, 4)}},
       {STRUCT(weft_packbits_args, 40),

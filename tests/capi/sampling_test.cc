@@ -189,6 +189,12 @@ TEST(VerifyInC, TakesWhatTheTargetIsSureOf) {
   EXPECT_EQ(weft_verify_run(verify, nullptr, nullptr), WEFT_STATUS_INVALID_ARGUMENT);
   EXPECT_EQ(weft_verify_run(nullptr, &args, nullptr), WEFT_STATUS_INVALID_ARGUMENT);
   EXPECT_EQ(weft_verify_destroy(verify), WEFT_STATUS_OK);
+  EXPECT_EQ(weft_verify_create_cuda(&config, nullptr, nullptr, &verify),
+            WEFT_STATUS_INVALID_ARGUMENT);
+  EXPECT_TRUE(last_error_has({"backend", "NULL"})) << weft_last_error();
+  EXPECT_EQ(verify, nullptr);
+  EXPECT_EQ(weft_verify_create_cuda(&config, nullptr, nullptr, nullptr),
+            WEFT_STATUS_INVALID_ARGUMENT);
   EXPECT_EQ(weft_verify_destroy(nullptr), WEFT_STATUS_OK);
 }
 

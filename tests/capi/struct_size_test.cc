@@ -9,6 +9,7 @@
 #include "tests/capi/small_attention.h"
 #include "weft/c_activation.h"
 #include "weft/c_cuda.h"
+#include "weft/c_logprobs.h"
 #include "weft/c_norm.h"
 #include "weft/c_packbits.h"
 
@@ -54,6 +55,15 @@ const std::vector<InitRow>& init_rows() {
       INIT(weft_rope_config),
       INIT(weft_rope_args),
       INIT(weft_cuda_options),
+      INIT(weft_sampling_config),
+      INIT(weft_sampling_args),
+      INIT(weft_filter_args),
+      INIT(weft_topk_config),
+      INIT(weft_topk_args),
+      INIT(weft_verify_config),
+      INIT(weft_verify_args),
+      INIT(weft_logprobs_config),
+      INIT(weft_logprobs_args),
       INIT(weft_packbits_config),
       INIT(weft_packbits_args),
       INIT(weft_norm_config),

@@ -178,6 +178,8 @@ INSTANTIATE_TEST_SUITE_P(
         Misuse{"no_case", "bench --filter nothing_like_it", "no case matches"},
         Misuse{"isa", "info --isa avx2", "no such option"},
         Misuse{"nothing_to_say", "generate", "expected --demo or --prompt"},
+        Misuse{"isa_of_a_gpu", "generate --demo --device cuda --isa scalar",
+               "--isa: expected nothing"},
         Misuse{"letter", "generate --prompt 'what is 2 and 2?'", "got '2'"}),
     [](const auto& info) { return info.param.name; });
 

@@ -58,5 +58,7 @@ std::vector<GateRow> activation_rows();
 std::vector<GateRow> packbits_rows();
 /// Long rows.
 std::vector<GateRow> sampling_rows();
+std::vector<GateRow> verify_rows();
+std::vector<GateRow> logprobs_rows();
 
 }  // namespace weft::test

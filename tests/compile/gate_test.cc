@@ -21,9 +21,9 @@ constexpr double kMostSeconds = 8.0;
 
 std::vector<GateRow> all_rows() {
   std::vector<GateRow> all;
-  for (auto rows :
-       {planner_rows, attention_rows, attention_check_rows, attention_wgmma_rows, rope_rows,
-        append_rows, merge_rows, norm_rows, activation_rows, packbits_rows, sampling_rows}) {
+  for (auto rows : {planner_rows, attention_rows, attention_check_rows, attention_wgmma_rows,
+                    rope_rows, append_rows, merge_rows, norm_rows, activation_rows, packbits_rows,
+                    sampling_rows, verify_rows, logprobs_rows}) {
     for (GateRow& row : rows()) all.push_back(std::move(row));
   }
   return all;

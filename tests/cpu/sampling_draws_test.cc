@@ -3,6 +3,7 @@
 // vocabularies, from logits and from probabilities. And everything that sampling refuses.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -98,8 +99,8 @@ TEST(SamplingDraws, FitTheDistribution) {
       {.name = "plain", .vocab = 100, .count = 1000000},
       {.name = "cold", .vocab = 100, .count = 100000, .temperature = 0.3},
       {.name = "hot", .vocab = 100, .count = 100000, .temperature = 5},
-      {.name = "top_k", .vocab = 300, .count = 1000000, .top_k = 20},
-      {.name = "top_p", .vocab = 300, .count = 1000000, .top_p = 0.8},
+      {.name = "top_k", .vocab = 300, .count = 200000, .top_k = 20},
+      {.name = "top_p", .vocab = 300, .count = 200000, .top_p = 0.8},
       {.name = "min_p", .vocab = 300, .count = 100000, .min_p = 0.05},
       {.name = "all",
        .vocab = 300,
@@ -108,13 +109,62 @@ TEST(SamplingDraws, FitTheDistribution) {
        .top_p = 0.9,
        .min_p = 0.01,
        .top_k = 40},
-      {.name = "joint", .vocab = 300, .count = 1000000, .top_p = 0.7, .top_k = 60, .order = kJoint},
+      {.name = "joint", .vocab = 300, .count = 200000, .top_p = 0.7, .top_k = 60, .order = kJoint},
+      {.name = "three", .vocab = 3, .count = 100000, .top_p = 0.8},
+      {.name = "warm_min_p", .vocab = 200, .count = 100000, .temperature = 1.5, .min_p = 0.02},
+      {.name = "joint_all",
+       .vocab = 1000,
+       .count = 50000,
+       .temperature = 0.7,
+       .top_p = 0.95,
+       .min_p = 0.001,
+       .top_k = 200,
+       .order = kJoint},
+      {.name = "probs_min_p", .vocab = 50, .count = 100000, .min_p = 0.1, .input = kProbs},
       {.name = "probs", .vocab = 100, .count = 100000, .input = kProbs},
-      {.name = "probs_top_p", .vocab = 300, .count = 1000000, .top_p = 0.9, .input = kProbs},
+      {.name = "probs_top_p", .vocab = 300, .count = 200000, .top_p = 0.9, .input = kProbs},
       {.name = "large", .vocab = 32000, .count = 30000, .top_k = 500},
       {.name = "largest", .vocab = 262144, .count = 3000, .top_p = 0.5, .top_k = 100},
   };
   for (const Draws& d : all) EXPECT_LT(std::fabs(deviation(d)), 4.5) << d.name;
+}
+
+// Every row of five values out of three, with every top-k and some top-p: exactly the tokens that a
+// sort keeps, the lower id of equal ones first.
+TEST(SamplingFilters, EveryTiePattern) {
+  constexpr int kVocab = 5, kRows = 243;  // 3^5
+  const float shares[] = {0.0f, 0.3f, 0.5f, 0.9f, 1.0f};
+  std::vector<float> logits, masked(kRows * kVocab);
+  for (int row = 0; row < kRows; ++row) {
+    for (int t = 0, code = row; t < kVocab; ++t, code /= 3) {
+      logits.push_back(static_cast<float>(code % 3));
+    }
+  }
+  const Sampling op({.vocab_size = kVocab});
+  for (int k = 1; k <= kVocab; ++k) {
+    for (const float p : shares) {
+      const std::vector<int32_t> top_k(kRows, k);
+      const std::vector<float> top_p(kRows, p);
+      op.filter({.input = TensorView(logits.data(), DType::f32, {kRows, kVocab}),
+                 .top_k = TensorView(top_k.data(), DType::i32, {kRows}),
+                 .top_p = TensorView(top_p.data(), DType::f32, {kRows}),
+                 .masked = TensorView(masked.data(), DType::f32, {kRows, kVocab})});
+      for (int row = 0; row < kRows; ++row) {
+        const float* z = logits.data() + row * kVocab;
+        std::vector<int> order = {0, 1, 2, 3, 4};
+        std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return z[a] > z[b]; });
+        double mass = 0, running = 0;
+        for (int i = 0; i < k; ++i) mass += std::exp(z[order[static_cast<size_t>(i)]]);
+        std::vector<float> wanted(kVocab, -INFINITY);
+        for (int i = 0; i < k && (i == 0 || running < p * mass * (1 - 1e-9)); ++i) {
+          const int t = order[static_cast<size_t>(i)];
+          wanted[static_cast<size_t>(t)] = z[t], running += std::exp(z[t]);
+        }
+        const float* got = masked.data() + row * kVocab;
+        ASSERT_EQ(std::vector<float>(got, got + kVocab), wanted) << row << " k " << k << " p " << p;
+      }
+    }
+  }
 }
 
 struct Refused {

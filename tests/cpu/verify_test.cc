@@ -12,6 +12,7 @@
 #include "tests/cases/random.h"
 #include "tests/cases/refusal.h"
 #include "tests/cases/targets.h"
+#include "tests/cases/verify_case.h"
 
 namespace weft::cases {
 namespace {
@@ -154,17 +155,42 @@ TEST(Verify, EqualModelsAcceptEverything) {
   EXPECT_EQ(call.accepted, call.emitted);
 }
 
-TEST(Verify, TheSameOnEveryInstructionSet) {
-  Call call(500, 300, 3, false);
-  Random random(7);
-  for (int32_t& t : call.draft_tokens) t = static_cast<int32_t>(random.integer(0, 299));
-  std::vector<int32_t> first;
+// Of a case: outputs that could be, and the same bits on every instruction set.
+std::string check(const VerifyCase& c, uint64_t seed) {
+  VerifyData data = make_verify_data(c, seed);
+  std::vector<char> first;
   for (const Target& target : host_targets()) {
-    std::fill(call.tokens.begin(), call.tokens.end(), -7);
-    Verify(call.config, target).run(call.args());
-    if (first.empty()) first = call.tokens;
-    EXPECT_EQ(call.tokens, first) << to_string(target);
+    data.poison();
+    Verify(data.config, target).run(data.args);
+    if (first.empty()) first = data.bits();
+    if (data.bits() != first) return "other bits on " + to_string(target);
   }
+  return check_verified(data);
+}
+
+TEST(Verify, TheSameOnEveryInstructionSet) {
+  for (const VerifyCase& c : verify_cases()) EXPECT_EQ(check(c, hash_of(c.name)), "") << c.name;
+  Random random(8);
+  for (int i = 0; i < 300; ++i) {
+    const VerifyCase c = random_verify_case(random, 600);
+    ASSERT_EQ(check(c, static_cast<uint64_t>(i)), "") << "case " << i;
+  }
+}
+
+TEST(Verify, StatusesAreWhatTheCasesAskFor) {
+  const auto statuses = [](const VerifyCase& c) {
+    const VerifyData data = make_verify_data(c, 1);
+    Verify(data.config).run(data.args);
+    const auto* status = static_cast<const uint8_t*>(data.args.status.data);
+    return std::vector<int>(status, status + c.n);
+  };
+  using enum VerifyOddity;
+  const auto all = [](int status) { return std::vector<int>(4, status); };
+  EXPECT_EQ(statuses({.name = "fine"}), all(0));
+  EXPECT_EQ(statuses({.name = "nan", .oddity = nan}), all(1));
+  EXPECT_EQ(statuses({.name = "nan", .tree = true, .oddity = nan}), all(1));
+  EXPECT_EQ(statuses({.name = "circle", .tree = true, .oddity = circle}), all(3));
+  EXPECT_EQ(statuses({.name = "equal", .oddity = equal_models}), all(0));
 }
 
 TEST(Verify, WrongTokensAndLinksAreAStatus) {

@@ -10,40 +10,6 @@ namespace {
 
 constexpr int64_t kTokens = 3, kQoHeads = 4, kKvHeads = 2, kDim = 16, kMaxPosition = 10;
 
-int32_t float_dtype(Input& in) {
-  const int32_t types[] = {WEFT_DTYPE_F32, WEFT_DTYPE_BF16, WEFT_DTYPE_F16};
-  return types[in.byte() % 3];
-}
-
-/// One of: a word of a config, of args or of the rope, a tensor, an absent tensor.
-template <class Config, class Args>
-void break_something(Input& in, World& world, Roomy<Config>& config, size_t config_words,
-                     Roomy<Args>& args, size_t args_words, Roomy<weft_rope_form>& form) {
-  for (int n = in.small(-2, 4); n > 0; --n) {
-    switch (in.byte() % 8) {
-      case 0:
-        config.mutate(in, config_words);
-        break;
-      case 1:
-        args.mutate(in, args_words);
-        break;
-      case 2:
-        form.mutate(in, sizeof(weft_rope_form));
-        break;
-      case 3: {
-        const size_t pointers = (sizeof(Args) - args_words) / sizeof(void*);
-        const size_t at = args_words + in.byte() % pointers * sizeof(void*);
-        std::memset(args.bytes + at, 0, sizeof(void*));
-        break;
-      }
-      default:
-        world.mutate_tensor(in, true);
-    }
-  }
-  if (in.byte() < 16) world.executor().num_threads = static_cast<int32_t>(in.edgy());
-  world.settle();
-}
-
 /// Unchecked indices are the caller's word: only a checked config may run here.
 template <class Config>
 bool is_checked(const Roomy<Config>& config) {
@@ -87,7 +53,7 @@ void fuzz_append(Input& in) {
     }
   }
   break_something(in, world, config, offsetof(weft_append_config, rope), args,
-                  offsetof(weft_append_args, k), form);
+                  offsetof(weft_append_args, k), &form);
   weft_append_t append = nullptr;
   checked(weft_append_create(&c, read_target(in, target), world.allocator(), &append));
   read_text([&](char* buffer, size_t capacity, size_t* length) {
@@ -131,7 +97,7 @@ void fuzz_rope(Input& in) {
     a.cos_sin_cache = &world.tensor(WEFT_DTYPE_F32, {kMaxPosition, dim})->t;
   }
   break_something(in, world, config, offsetof(weft_rope_config, rope), args,
-                  offsetof(weft_rope_args, q), form);
+                  offsetof(weft_rope_args, q), &form);
   weft_rope_t rope = nullptr;
   checked(weft_rope_create(&c, read_target(in, target), world.allocator(), &rope));
   read_text([&](char* buffer, size_t capacity, size_t* length) {
@@ -169,7 +135,7 @@ void fuzz_merge(Input& in) {
   a.lse_in = &world.tensor(WEFT_DTYPE_F32, {kTokens, states, kQoHeads})->t;
   a.o = &world.tensor(output_dtype(c), {kTokens, kQoHeads, kDim})->t;
   if (in.chance()) a.lse = &world.tensor(WEFT_DTYPE_F32, {kTokens, kQoHeads})->t;
-  break_something(in, world, config, sizeof(c), args, offsetof(weft_merge_args, o_in), form);
+  break_something(in, world, config, sizeof(c), args, offsetof(weft_merge_args, o_in), &form);
   weft_merge_t merge = nullptr;
   checked(weft_merge_create(&c, read_target(in, target), world.allocator(), &merge));
   checked_run(world, [&] { return weft_merge_run(merge, &a, &world.executor()); });
@@ -192,7 +158,7 @@ void fuzz_pair(Input& in) {
   a.o = in.chance() ? a.o_a : &world.tensor(output_dtype(c), {kTokens, kQoHeads, kDim})->t;
   if (in.chance()) a.lse = in.chance() ? a.lse_b : a.lse_a;
   if (in.chance()) a.mask = &world.tensor(WEFT_DTYPE_U8, {kTokens})->t;
-  break_something(in, world, config, sizeof(c), args, offsetof(weft_merge_pair_args, o_a), form);
+  break_something(in, world, config, sizeof(c), args, offsetof(weft_merge_pair_args, o_a), &form);
   weft_merge_t merge = nullptr;
   checked(weft_merge_create(&c, read_target(in, target), world.allocator(), &merge));
   read_text([&](char* buffer, size_t capacity, size_t* length) {

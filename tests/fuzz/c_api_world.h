@@ -236,6 +236,40 @@ void read_text(F&& text) {
   require(std::strlen(buffer.data()) == length, "text of the length said");
 }
 
+inline int32_t float_dtype(Input& in) {
+  const int32_t types[] = {WEFT_DTYPE_F32, WEFT_DTYPE_BF16, WEFT_DTYPE_F16};
+  return types[in.byte() % 3];
+}
+
+/// A few faults, each of: a word of a config, of args or of the rope, a tensor, an absent tensor.
+template <class Config, class Args>
+void break_something(Input& in, World& world, Roomy<Config>& config, size_t config_words,
+                     Roomy<Args>& args, size_t args_words, Roomy<weft_rope_form>* form = nullptr) {
+  for (int n = in.small(-2, 4); n > 0; --n) {
+    switch (in.byte() % 8) {
+      case 0:
+        config.mutate(in, config_words);
+        break;
+      case 1:
+        args.mutate(in, args_words);
+        break;
+      case 2:
+        if (form != nullptr) form->mutate(in, sizeof(weft_rope_form));
+        break;
+      case 3: {
+        const size_t pointers = (sizeof(Args) - args_words) / sizeof(void*);
+        const size_t at = args_words + in.byte() % pointers * sizeof(void*);
+        std::memset(args.bytes + at, 0, sizeof(void*));
+        break;
+      }
+      default:
+        world.mutate_tensor(in, true);
+    }
+  }
+  if (in.byte() < 16) world.executor().num_threads = static_cast<int32_t>(in.edgy());
+  world.settle();
+}
+
 /// A scalar target of the fuzzer's choice; NULL when untouched.
 inline const weft_target* read_target(Input& in, Roomy<weft_target>& target) {
   target.value.isa = in.small(0, 2);

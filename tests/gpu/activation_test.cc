@@ -20,11 +20,7 @@ class ActivationOnGpu : public BackendTest {
     const Activation op(data.config, backend());
     BufferMirror mirror(device(), stream());
     for (const cases::OwnedTensor* t : {&data.x, &data.out, &data.scales}) mirror.add(t->buffer);
-    op.run({.x = mirror.view(data.args.x),
-            .out = mirror.view(data.args.out),
-            .scale = data.args.scale,
-            .scales = mirror.view(data.args.scales)},
-           executor());
+    op.run(mirror.args(data.args), executor());
     const std::string wrong = mirror.download();
     return wrong.empty() ? cases::compare_activation(c, data) : wrong;
   }

@@ -21,19 +21,6 @@ namespace {
 using cases::AppendCase;
 using cases::AppendData;
 
-AppendArgs on_device(const BufferMirror& mirror, const AppendArgs& host) {
-  AppendArgs args = host;
-  for (auto field :
-       {&AppendArgs::k, &AppendArgs::v, &AppendArgs::batch_indices, &AppendArgs::positions,
-        &AppendArgs::kv_indptr, &AppendArgs::kv_indices, &AppendArgs::k_cache, &AppendArgs::v_cache,
-        &AppendArgs::k_scales, &AppendArgs::v_scales, &AppendArgs::q, &AppendArgs::q_out,
-        &AppendArgs::rope_positions, &AppendArgs::cos_sin_cache, &AppendArgs::k_weight,
-        &AppendArgs::q_weight}) {
-    args.*field = mirror.view(host.*field);
-  }
-  return args;
-}
-
 /// The tensors of a case on the device.
 struct DeviceAppend {
   DeviceAppend(const AppendData& data, const CudaDevice& device, cu::Stream stream)
@@ -44,7 +31,7 @@ struct DeviceAppend {
     }
     mirror.add({data.cache_memory, data.v_cache_memory});
     mirror.add(data.owners);
-    args = on_device(mirror, data.args);
+    args = mirror.args(data.args);
   }
 
   BufferMirror mirror;
@@ -69,7 +56,7 @@ class AppendOnGpu : public BackendTest {
     BufferMirror mirror(device(), stream());
     for (const cases::OwnedTensor* t : {&data.values, &data.k, &data.v}) mirror.add(t->buffer);
     mirror.add(data.owners);
-    Append(data.config, backend()).run(on_device(mirror, data.args), executor());
+    Append(data.config, backend()).run(mirror.args(data.args), executor());
     const std::string wrong = mirror.download();
     return wrong.empty() ? cases::compare_conversion(data) : wrong;
   }
@@ -140,7 +127,7 @@ TEST_F(AppendOnGpu, OffsetsBeyond32Bits) {
   args.kv_indices = cases::make_ints({4, 0, 3}, owners);
   BufferMirror mirror(device(), stream());
   mirror.add(x.buffer), mirror.add(owners);
-  args = on_device(mirror, args);
+  args = mirror.args(args);
   args.k_cache = cache(0), args.v_cache = cache(4096);
   const Append op({.num_kv_heads = 2, .head_dim_qk = 64, .page_size = 4}, backend());
   op.run(args, executor());

@@ -10,6 +10,7 @@
 
 #include "tests/cases/buffers.h"
 #include "tests/gpu/gpu.h"
+#include "tests/gpu/tensor_fields.h"
 #include "weft/tensor.h"
 
 namespace weft::test {
@@ -40,6 +41,13 @@ class BufferMirror {
     }
     view.device = {DeviceType::cuda, device_.target().device_index};
     return view;
+  }
+
+  /// The same arguments, their tensors those of the copies.
+  template <class Args>
+  Args args(Args host) const {
+    for (TensorView Args::*field : TensorFields<Args>::all) host.*field = view(host.*field);
+    return host;
   }
 
   /// Copies the host's bytes again.

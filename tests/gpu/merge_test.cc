@@ -18,13 +18,6 @@ using cases::MergeCase;
 using cases::MergeData;
 using cases::OwnedTensor;
 
-MergeArgs on_device(const BufferMirror& mirror, const MergeArgs& host) {
-  return {.o_in = mirror.view(host.o_in),
-          .lse_in = mirror.view(host.lse_in),
-          .o = mirror.view(host.o),
-          .lse = mirror.view(host.lse)};
-}
-
 class MergeOnGpu : public BackendTest {
  protected:
   static void add(BufferMirror& mirror, const MergeData& data) {
@@ -36,7 +29,7 @@ class MergeOnGpu : public BackendTest {
   static std::string run(const MergeData& data) {
     BufferMirror mirror(device(), stream());
     add(mirror, data);
-    Merge(data.config, backend()).run(on_device(mirror, data.args), executor());
+    Merge(data.config, backend()).run(mirror.args(data.args), executor());
     return mirror.download();
   }
 
@@ -70,12 +63,7 @@ TEST_F(MergeOnGpu, PairsInPlaceAndMasked) {
         mirror.add(t->buffer);
       }
       add(mirror, pair.all);
-      MergePairArgs args;
-      for (auto field :
-           {&MergePairArgs::o_a, &MergePairArgs::lse_a, &MergePairArgs::o_b, &MergePairArgs::lse_b,
-            &MergePairArgs::o, &MergePairArgs::lse, &MergePairArgs::mask}) {
-        args.*field = mirror.view(pair.args.*field);
-      }
+      const MergePairArgs args = mirror.args(pair.args);
       Merge(pair.all.config, backend()).run(args, executor());
       EXPECT_EQ(mirror.download(), "") << c.name;
       EXPECT_EQ(cases::compare_merge(pair.all), "") << c.name << " " << name_of(dtype);
@@ -132,7 +120,7 @@ TEST_F(MergeOnGpu, ReplaysOfAGraphGiveTheSameBits) {
   BufferMirror mirror(device(), stream());
   add(mirror, data);
   const Merge op(data.config, backend());
-  const MergeArgs args = on_device(mirror, data.args);
+  const MergeArgs args = mirror.args(data.args);
   const CapturedGraph graph(device(), stream(), [&] { op.run(args, executor()); });
   std::vector<char> first;
   for (int i = 0; i < 3; ++i) {
@@ -152,7 +140,7 @@ TEST_F(MergeOnGpu, HostMemoryIsRefused) {
   add(mirror, data);
   const Merge op(data.config, backend());
   for (auto field : {&MergeArgs::o_in, &MergeArgs::lse_in, &MergeArgs::o, &MergeArgs::lse}) {
-    MergeArgs args = on_device(mirror, data.args);
+    MergeArgs args = mirror.args(data.args);
     args.*field = data.args.*field;
     EXPECT_NE(error_of([&] { op.run(args, executor()); }).find("expected a tensor on cuda:0"),
               std::string::npos);

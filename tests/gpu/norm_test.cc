@@ -15,15 +15,12 @@ using cases::NormData;
 
 struct DeviceNorm {
   DeviceNorm(const NormData& data, const CudaDevice& device, cu::Stream stream)
-      : mirror(device, stream), args(data.args) {
+      : mirror(device, stream) {
     for (const cases::OwnedTensor* t :
          {&data.x, &data.residual, &data.out, &data.weight, &data.bias, &data.scales}) {
       mirror.add(t->buffer);
     }
-    for (auto field : {&NormArgs::x, &NormArgs::residual, &NormArgs::out, &NormArgs::weight,
-                       &NormArgs::bias, &NormArgs::scales}) {
-      args.*field = mirror.view(data.args.*field);
-    }
+    args = mirror.args(data.args);
   }
 
   BufferMirror mirror;

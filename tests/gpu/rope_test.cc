@@ -26,11 +26,7 @@ struct DeviceRope {
       mirror.add(t->buffer);
     }
     mirror.add(data.owners);
-    for (auto field :
-         {&RopeArgs::q, &RopeArgs::k, &RopeArgs::q_out, &RopeArgs::k_out, &RopeArgs::positions,
-          &RopeArgs::indptr, &RopeArgs::offsets, &RopeArgs::cos_sin_cache}) {
-      args.*field = mirror.view(data.args.*field);
-    }
+    args = mirror.args(data.args);
   }
 
   BufferMirror mirror;

@@ -19,35 +19,6 @@ using cases::OwnedTensor;
 using cases::SamplingCase;
 using cases::SamplingData;
 
-constexpr TensorView SamplingArgs::*kSamplingFields[] = {&SamplingArgs::input,
-                                                         &SamplingArgs::indices,
-                                                         &SamplingArgs::seed,
-                                                         &SamplingArgs::offset,
-                                                         &SamplingArgs::temperature,
-                                                         &SamplingArgs::top_k,
-                                                         &SamplingArgs::top_p,
-                                                         &SamplingArgs::min_p,
-                                                         &SamplingArgs::repetition_penalty,
-                                                         &SamplingArgs::frequency_penalty,
-                                                         &SamplingArgs::presence_penalty,
-                                                         &SamplingArgs::prompt_mask,
-                                                         &SamplingArgs::output_counts,
-                                                         &SamplingArgs::bias,
-                                                         &SamplingArgs::allowed,
-                                                         &SamplingArgs::token,
-                                                         &SamplingArgs::logprob,
-                                                         &SamplingArgs::status};
-constexpr TensorView FilterArgs::*kFilterFields[] = {
-    &FilterArgs::input, &FilterArgs::temperature, &FilterArgs::top_k,  &FilterArgs::top_p,
-    &FilterArgs::min_p, &FilterArgs::probs,       &FilterArgs::masked, &FilterArgs::status};
-
-template <class Args, size_t n>
-Args on_device(const BufferMirror& mirror, const Args& host, TensorView Args::*const (&fields)[n]) {
-  Args args;
-  for (TensorView Args::*field : fields) args.*field = mirror.view(host.*field);
-  return args;
-}
-
 std::vector<char> results_of(const SamplingData& data) {
   std::vector<char> all;
   for (const OwnedTensor* t : {&data.token, &data.logprob, &data.status, &data.probs}) {
@@ -82,8 +53,8 @@ class SamplingOnGpu : public BackendTest {
     BufferMirror mirror(device(), stream());
     add(mirror, data);
     const Sampling op(data.config, backend());
-    op.run(on_device(mirror, data.args, kSamplingFields), executor());
-    if (filters) op.filter(on_device(mirror, data.filter, kFilterFields), executor());
+    op.run(mirror.args(data.args), executor());
+    if (filters) op.filter(mirror.args(data.filter), executor());
     const std::string wrong = mirror.download();
     if (!wrong.empty()) return wrong;
     if (results_of(data) == wanted) return "";
@@ -141,7 +112,7 @@ TEST_F(SamplingOnGpu, WrongParametersAreAStatusAndNamed) {
   BufferMirror mirror(device(), stream());
   add(mirror, data);
   const Sampling op(data.config, backend());
-  op.run(on_device(mirror, data.args, kSamplingFields), executor());
+  op.run(mirror.args(data.args), executor());
   EXPECT_NE(error_of([&] { op.check(executor()); }).find("top_p[2]"), std::string::npos);
   EXPECT_EQ(error_of([&] { op.check(executor()); }), "");
   ASSERT_EQ(mirror.download(), "");
@@ -157,7 +128,7 @@ TEST_F(SamplingOnGpu, ReplaysOfAGraphReadParametersAnew) {
   BufferMirror mirror(device(), stream());
   add(mirror, data);
   const Sampling op(data.config, backend());
-  const SamplingArgs args = on_device(mirror, data.args, kSamplingFields);
+  const SamplingArgs args = mirror.args(data.args);
   const CapturedGraph graph(device(), stream(), [&] { op.run(args, executor()); });
   for (int64_t offset = 0; offset < 3; ++offset) {
     for (int i = 0; i < 9; ++i) static_cast<int64_t*>(data.args.offset.data)[i] = offset;

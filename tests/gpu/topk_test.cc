@@ -18,13 +18,7 @@ class TopkOnGpu : public BackendTest {
   static TopkArgs upload(BufferMirror& mirror, const TopkData& data) {
     for (const cases::OwnedTensor& t : data.inputs) mirror.add(t.buffer);
     mirror.add(data.indices.buffer), mirror.add(data.values.buffer);
-    TopkArgs args;
-    for (auto field :
-         {&TopkArgs::input, &TopkArgs::lengths, &TopkArgs::row_starts, &TopkArgs::page_table,
-          &TopkArgs::row_to_batch, &TopkArgs::offsets, &TopkArgs::indices, &TopkArgs::values}) {
-      args.*field = mirror.view(data.args.*field);
-    }
-    return args;
+    return mirror.args(data.args);
   }
 
   static std::string check(const TopkCase& c, uint64_t seed) {

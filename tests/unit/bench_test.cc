@@ -26,11 +26,13 @@ TEST(BenchCases, HaveIdsAndParametersOfTheFormOfTheTargets) {
     EXPECT_EQ(c.id.rfind("cpu/", 0), 0u) << c.id;
     const JsonValue params = parse_json(c.params.str());
     std::vector<const char*> needed{"op", "dtype"};
-    const bool rows = params.find("hidden") != nullptr;  // of norm and activation
-    for (const char* name : {"num_qo_heads", "num_kv_heads", "head_dim"}) {
-      if (!rows) needed.push_back(name);
+    if (params.find("hidden") != nullptr) {  // norm and activation
+      needed.push_back("tokens");
+    } else if (params.find("vocab") != nullptr) {  // sampling and its like
+      needed.push_back("batch");
+    } else if (params.find("nnz") == nullptr) {  // and not packbits: it has heads
+      needed.insert(needed.end(), {"num_qo_heads", "num_kv_heads", "head_dim"});
     }
-    if (rows) needed.push_back("tokens");
     for (const char* name : needed) {
       EXPECT_NE(params.find(name), nullptr) << c.id << " has no " << name;
       EXPECT_TRUE(names.count(name)) << name << " is no parameter of the targets";

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "tools/weft/induction_model.h"
+#include "tools/weft/staged_model.h"
 
 namespace weft::cli {
 namespace {
@@ -124,6 +125,28 @@ TEST(Generate, SurvivesPreemption) {
       options);
   EXPECT_GT(result.preemptions, 0);
   for (const Generation& g : result.generations) EXPECT_EQ(g.got, g.expected);
+}
+
+// What a model on the host writes and reads passes through copies, and the text stays.
+TEST(Generate, AStagedModelSaysTheSame) {
+  engine::EngineConfig config;
+  config.attention = InductionModel::attention_config(DType::bf16, DType::bf16, 8);
+  config.limits = {4, 32};
+  config.num_layers = InductionModel::kNumLayers;
+  config.num_pages = 64;
+  engine::HostMemory memory;
+  engine::Engine engine(config, memory);
+  InductionModel model;
+  StagedModel staged(model, memory);
+  const std::string prompt = kColours + "look: the sky is";
+  engine.add({0, symbols_of(prompt), 20, symbol_of('.')});
+  std::string text;
+  while (!engine.idle()) {
+    for (const auto& sequence : engine.step(staged)) {
+      for (engine::TokenId token : sequence->tokens) text += char_of(token);
+    }
+  }
+  EXPECT_EQ(text, prompt + " blue.");
 }
 
 // What makes the demo worth showing: two swapped entries of one page table change the text. The

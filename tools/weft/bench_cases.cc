@@ -6,6 +6,7 @@
 #include <random>
 
 #include "tools/weft/bench_attention.h"
+#include "tools/weft/bench_sampling.h"
 #include "tools/weft/bench_small.h"
 #include "tools/weft/format.h"
 
@@ -224,6 +225,48 @@ void add_small(List& list) {
   }
 }
 
+void add_sampling(List& list) {
+  struct Row {
+    const char* id;
+    const char* op;
+    std::function<std::unique_ptr<BenchRun>(int, BenchEnv&)> make;
+  };
+  const auto samples = [](SamplingBench what) {
+    return [what](int batch, BenchEnv& env) { return make_sampling(what, batch, env); };
+  };
+  const auto selects = [](int k) {
+    return [k](int batch, BenchEnv& env) { return make_topk(k, batch, env); };
+  };
+  const Row rows[] = {
+      {"sampling/topk50_topp09", "sampling", samples(SamplingBench::topk50_topp09)},
+      {"sampling/topk50_topp09_joint", "sampling", samples(SamplingBench::topk50_topp09_joint)},
+      {"sampling/topp09", "sampling", samples(SamplingBench::topp09)},
+      {"sampling/categorical", "sampling", samples(SamplingBench::categorical)},
+      {"sampling/topp_renorm", "sampling", samples(SamplingBench::topp_renorm)},
+      {"sampling/topk_mask", "sampling", samples(SamplingBench::topk_mask)},
+      {"topk/k50", "topk", selects(50)},
+      {"topk/k2048", "topk", selects(2048)},
+      {"logprobs/top20", "logprobs",
+       [](int batch, BenchEnv& env) { return make_logprobs(20, batch, env); }},
+      {"spec_verify/q4", "verify",
+       [](int batch, BenchEnv& env) { return make_verify(4, batch, env); }},
+  };
+  for (const Row& row : rows) {
+    for (const int batch : {1, 8}) {
+      JsonObject params;
+      params.add("op", row.op).add("batch", batch).add("vocab", kBenchVocab).add("dtype", "f32");
+      list.small(row.id + ("_b" + std::to_string(batch)), std::move(params),
+                 [make = row.make, batch](BenchEnv& env) { return make(batch, env); });
+    }
+  }
+  for (const int nnz : {1 << 16, 1 << 24}) {
+    JsonObject params;
+    params.add("op", "packbits").add("nnz", nnz).add("dtype", "u8");
+    list.small("packbits/" + std::to_string(nnz), std::move(params),
+               [nnz](BenchEnv& env) { return make_packbits(nnz, env); });
+  }
+}
+
 }  // namespace
 
 std::vector<BenchCase> bench_cases(const Target& target) {
@@ -234,6 +277,7 @@ std::vector<BenchCase> bench_cases(const Target& target) {
   add_prototypes(list);
   add_host(list);
   add_small(list);
+  add_sampling(list);
   return list.take();
 }
 

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "tools/weft/induction_model.h"
+#include "tools/weft/staged_model.h"
 
 namespace weft::cli {
 namespace {
@@ -65,8 +66,7 @@ void take(const engine::Sequence& sequence, GenerateResult& result) {
 /// Counts the steps that hold prefill and decode together.
 class CountingModel final : public engine::Model {
  public:
-  CountingModel(GenerateResult& result, const Sampler* sampler)
-      : result_(result), model_(sampler) {}
+  CountingModel(GenerateResult& result, engine::Model& model) : result_(result), model_(model) {}
   void begin_step(const engine::StepView& view) override {
     const int decodes = view.step->num_decodes;
     ++result_.steps;
@@ -87,8 +87,46 @@ class CountingModel final : public engine::Model {
 
  private:
   GenerateResult& result_;
-  InductionModel model_;
+  engine::Model& model_;
 };
+
+/// `model` is asked by the engine.
+void run_engine(engine::Engine& engine, engine::Model& model, GenerateResult& result,
+                const BeforeStep& before_step) {
+  CountingModel counting(result, model);
+  const auto begin = std::chrono::steady_clock::now();
+  while (!engine.idle()) {
+    if (before_step) before_step(engine);
+    for (const auto& sequence : engine.step(counting)) take(*sequence, result);
+  }
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+/// `where` is the Target or the CudaBackend.
+template <class Where>
+GenerateResult generate_on(const std::vector<std::string>& prompts, const GenerateOptions& options,
+                           engine::Memory& memory, const Where& where, const Executor& executor,
+                           const BeforeStep& before_step) {
+  GenerateResult result;
+  engine::Engine engine(engine_config(options), memory, where, executor);
+  for (const std::string& prompt : prompts) {
+    add_prompt(engine, static_cast<int64_t>(result.generations.size()), prompt, options);
+    result.generations.push_back({prompt, continuation(prompt, options.max_new, options.stop), ""});
+  }
+  std::optional<Sampler> sampler;
+  if (options.sampling) {
+    sampler.emplace(*options.sampling, Sampling({.vocab_size = kNumSymbols}, where),
+                    options.limits.max_batch_size, memory, executor);
+  }
+  InductionModel model(sampler ? &*sampler : nullptr);
+  if (memory.device().type == DeviceType::cpu) {
+    run_engine(engine, model, result, before_step);
+  } else {
+    StagedModel staged(model, memory);
+    run_engine(engine, staged, result, before_step);
+  }
+  return result;
+}
 
 }  // namespace
 
@@ -100,23 +138,14 @@ bool GenerateResult::ok() const {
 GenerateResult generate(const std::vector<std::string>& prompts, const GenerateOptions& options,
                         const Target& target, const Executor& executor,
                         const BeforeStep& before_step) {
-  GenerateResult result;
   engine::HostMemory memory;
-  engine::Engine engine(engine_config(options), memory, target, executor);
-  for (const std::string& prompt : prompts) {
-    add_prompt(engine, static_cast<int64_t>(result.generations.size()), prompt, options);
-    result.generations.push_back({prompt, continuation(prompt, options.max_new, options.stop), ""});
-  }
-  std::optional<Sampler> sampler;
-  if (options.sampling) sampler.emplace(*options.sampling, kNumSymbols, target, executor);
-  CountingModel model(result, sampler ? &*sampler : nullptr);
-  const auto begin = std::chrono::steady_clock::now();
-  while (!engine.idle()) {
-    if (before_step) before_step(engine);
-    for (const auto& sequence : engine.step(model)) take(*sequence, result);
-  }
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  return result;
+  return generate_on(prompts, options, memory, target, executor, before_step);
+}
+
+GenerateResult generate(const std::vector<std::string>& prompts, const GenerateOptions& options,
+                        const CudaBackend& backend, engine::Memory& memory,
+                        const Executor& executor) {
+  return generate_on(prompts, options, memory, backend, executor, nullptr);
 }
 
 std::vector<std::string> demo_prompts() {

@@ -44,6 +44,11 @@ using BeforeStep = std::function<void(engine::Engine&)>;
 GenerateResult generate(const std::vector<std::string>& prompts, const GenerateOptions& options,
                         const Target& target, const Executor& executor,
                         const BeforeStep& before_step = nullptr);
+/// The same with cache, attention and sampling on a GPU, whose memory and stream are given; the
+/// model's own arithmetic stays on the host.
+GenerateResult generate(const std::vector<std::string>& prompts, const GenerateOptions& options,
+                        const CudaBackend& backend, engine::Memory& memory,
+                        const Executor& executor);
 
 /// Prompts that share a long beginning and differ at the end, and some on their own.
 std::vector<std::string> demo_prompts();

@@ -10,6 +10,7 @@
 #include "tools/weft/json.h"
 #include "tools/weft/machine.h"
 #include "tools/weft/progress.h"
+#include "tools/weft/stack_cuda.h"
 
 namespace weft::cli {
 namespace {
@@ -45,7 +46,8 @@ const Command kCommand{
         {"--top-k", "N", "0", "draw from the N likeliest; 0: from all"},
         {"--top-p", "X", "1", "draw from the likeliest that share X of the probability"},
         {"--min-p", "X", "0", "draw from what has X of the likeliest's probability"},
-        {"--seed", "N", "0", "the same seed, the same text, on any machine"},
+        {"--seed", "N", "0", "the same seed, the same text, on any machine and device"},
+        device_option(),
         threads_option(),
         isa_option(),
     }};
@@ -131,23 +133,41 @@ std::string to_json(const GenerateResult& r) {
   return json.str();
 }
 
+/// Where the text was generated, and what came of it.
+struct Outcome {
+  std::string where;
+  GenerateResult result;
+};
+
+Outcome generate_where(const Args& args, const std::vector<std::string>& prompts,
+                       const GenerateOptions& options) {
+  if (on_cuda(args)) {
+    const CudaBackend backend;
+    CudaStack stack(backend);
+    return {backend.device_name(),
+            generate(prompts, options, backend, stack.memory(), stack.executor())};
+  }
+  const Target target =
+      target_for(args.text("--isa"), static_cast<int>(args.integer("--threads", 0, 1024)));
+  Threads threads(target.num_threads);
+  return {to_string(target), generate(prompts, options, target, threads.executor())};
+}
+
 int run(const Args& args) {
   const GenerateOptions options = options_of(args);
   std::vector<std::string> prompts;
   if (args.has("--demo")) prompts = demo_prompts();
   if (args.has("--prompt")) prompts.push_back(lower(args.text("--prompt")));
   if (prompts.empty()) throw UsageError("expected --demo or --prompt TEXT");
-  const Target target =
-      target_for(args.text("--isa"), static_cast<int>(args.integer("--threads", 0, 1024)));
-  Threads threads(target.num_threads);
-  GenerateResult result;
+  Outcome outcome;
   try {
-    result = generate(prompts, options, target, threads.executor());
+    outcome = generate_where(args, prompts, options);
   } catch (const std::invalid_argument& error) {
     throw UsageError(error.what());
   }
+  const GenerateResult& result = outcome.result;
   std::printf("two layers of %d heads, %s, paged KV of %d characters a page; %s\n\n", kContext,
-              name_of(options.dtype), options.page_size, to_string(target).c_str());
+              name_of(options.dtype), options.page_size, outcome.where.c_str());
   for (size_t i = 0; i < result.generations.size(); ++i) {
     print_generation(i + 1, result.generations[i], options.sampling.has_value());
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tokens drawn from the logits of a step, every row with the same parameters and a draw of its own.
-// Used by `weft generate`; the same seed gives the same text on every machine.
+// Used by `weft generate`; the same seed and logits give the same tokens on every device.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,8 @@ struct SampleOptions {
 
 class Sampler {
  public:
-  Sampler(const SampleOptions& options, int vocab_size, const Target& target,
+  /// `memory` is of the device that `sampling` was made for; at most `max_rows` rows a draw.
+  Sampler(const SampleOptions& options, Sampling sampling, int max_rows, engine::Memory& memory,
           const Executor& executor);
 
   /// One token for each row of `logits`, by its draw `offsets[i]` of the seed.
@@ -30,9 +31,10 @@ class Sampler {
                                     const std::vector<int64_t>& offsets) const;
 
  private:
-  SampleOptions options_;
   Sampling sampling_;
+  engine::Memory& memory_;
   Executor executor_;
+  engine::Buffer logits_, seed_, offset_, temperature_, top_k_, top_p_, min_p_, token_;
 };
 
 }  // namespace weft::cli

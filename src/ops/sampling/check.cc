@@ -23,6 +23,8 @@ void check_filters(const SamplingConfig& config, Device device, const Args& args
   check_optional("min_p", args.min_p, DType::f32, {n}, device);
 }
 
+}  // namespace
+
 void check_adjustments(const SamplingConfig& config, Device device, const SamplingArgs& args,
                        int64_t n) {
   const int64_t rows = args.input.shape[0], vocab = config.vocab_size;
@@ -58,8 +60,6 @@ void check_adjustments(const SamplingConfig& config, Device device, const Sampli
   needs("frequency_penalty", args.frequency_penalty, counts, "output_counts beside it");
   needs("presence_penalty", args.presence_penalty, counts, "output_counts beside it");
 }
-
-}  // namespace
 
 void check_sampling_args(const SamplingConfig& config, Device device, const SamplingArgs& args) {
   check_tensor("input", args.input, config.dtype, {kAnySize, config.vocab_size}, device);

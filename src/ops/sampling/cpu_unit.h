@@ -4,34 +4,11 @@
 #pragma once
 
 #include "src/cpu/row_draw.h"
-#include "src/cpu/row_values.h"
+#include "src/ops/sampling/source.h"
 #include "src/ops/sampling/unit.h"
 
 namespace weft {
 namespace {
-
-/// The values of a sample's row as every step sees them.
-class SampleSource {
- public:
-  SampleSource(const SamplingSpec& spec, const SamplingParams& p, const SampleRequest& request)
-      : spec_(spec), p_(p), request_(request) {}
-
-  int size() const { return spec_.vocab_size; }
-
-  void fill(int begin, int n, float* z) const {
-    const int64_t at = request_.row * p_.input_stride + begin;
-    load_values(p_.input, spec_.dtype, at, n, z);
-    if (request_.adjusts) {
-      for (int i = 0; i < n; ++i) z[i] = adjusted_value(p_, request_, begin + i, z[i]);
-    }
-    plain_values(spec_.probs, n, z);
-  }
-
- private:
-  const SamplingSpec& spec_;
-  const SamplingParams& p_;
-  const SampleRequest& request_;
-};
 
 using SampleSearch = RowSearch<SampleSource>;
 
@@ -75,7 +52,7 @@ inline void put_sample(const SamplingParams& p, int64_t i, int32_t token, float 
 
 void draw_token(const SamplingSpec& spec, const SamplingParams& p, int64_t i) {
   const SampleRequest r = sample_request(p, i);
-  const SampleSource source(spec, p, r);
+  const SampleSource source(spec.dtype, spec.probs, p, r);
   SampleSearch row(source);
   const SampleStatus status = status_of(spec, r, row);
   if (status != SampleStatus::ok) return put_sample(p, i, 0, __builtin_nanf(""), status);
@@ -107,7 +84,7 @@ inline void filter_block(const SamplingParams& p, const Cut& cut, const MassScal
 
 void filter_row(const SamplingSpec& spec, const SamplingParams& p, DType dtype_out, int64_t i) {
   const SampleRequest r = sample_request(p, i);
-  const SampleSource source(spec, p, r);
+  const SampleSource source(spec.dtype, spec.probs, p, r);
   SampleSearch row(source);
   const SampleStatus status = status_of(spec, r, row);
   if (p.status != nullptr) p.status[i] = static_cast<uint8_t>(status);

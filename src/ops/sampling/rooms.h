@@ -35,6 +35,10 @@ SamplingSpec select_sampling(const SamplingConfig& config, const Target& target)
 void check_sampling_args(const SamplingConfig& config, Device device, const SamplingArgs& args);
 void check_filter_args(const SamplingConfig& config, Device device, const FilterArgs& args);
 
+/// The part of the former that penalties, bias and masks of `n` samples are.
+void check_adjustments(const SamplingConfig& config, Device device, const SamplingArgs& args,
+                       int64_t n);
+
 /// What kernels receive; all but the fault.
 SamplingParams bind_sampling(const SamplingConfig& config, const SamplingArgs& args);
 SamplingParams bind_filter(const SamplingConfig& config, const FilterArgs& args);

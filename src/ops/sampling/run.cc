@@ -8,11 +8,6 @@
 namespace weft {
 namespace {
 
-template <class T>
-const T* data_of(const TensorView& tensor) {
-  return static_cast<const T*>(tensor.data);
-}
-
 template <class Args>
 SamplingParams bind_common(const SamplingConfig& config, const Args& args) {
   SamplingParams p{};

@@ -29,7 +29,9 @@ class LastRow {
                   i_ * p_.draft_stride + row * p_.draft_row_stride + begin, n, q);
       for (int e = 0; e < n; ++e) z[e] -= q[e];
     } else if (subtracts_) {
-      for (int e = 0; e < n; ++e) z[e] = is_child(p_, i_, end_.row, begin + e) ? 0.0f : z[e];
+      each_child(p_, i_, end_.row, [&](int32_t token) {
+        if (token >= begin && token - begin < n) z[token - begin] = 0.0f;
+      });
     }
     plain_values(true, n, z);
   }
@@ -68,9 +70,14 @@ inline VerifyEnd path_of(const VerifySpec& spec, const VerifyParams& p, int64_t 
     return probability(p.draft_probs, spec.dtype,
                        i * p.draft_stride + row * p.draft_row_stride + token);
   };
-  const auto take = [&](int32_t place, int32_t token) { tokens[place] = token; };
-  if (p.draft_probs == nullptr) return verify_tree(p, i, target, take);
-  return verify_chain(p, i, target, draft, take);
+  if (p.draft_probs == nullptr) {
+    return verify_tree(p, i, target, [&](int32_t j, int32_t token) { tokens[j] = token; });
+  }
+  const VerifyEnd end = verify_chain(p, i, target, draft);
+  for (int32_t j = 0; j < end.emitted; ++j) {
+    tokens[j] = p.draft_tokens[i * p.draft_tokens_stride + j];
+  }
+  return end;
 }
 
 void verify_request(const VerifySpec& spec, const VerifyParams& p, int64_t i) {
@@ -79,13 +86,12 @@ void verify_request(const VerifySpec& spec, const VerifyParams& p, int64_t i) {
   int32_t last = 0;
   int status = 3;
   if (!end.bad) {
-    const uint64_t offset = p.offset == nullptr ? 0 : static_cast<uint64_t>(p.offset[i]);
-    const uint64_t random = random_bits(static_cast<uint64_t>(p.seed[i]), offset,
-                                        static_cast<uint64_t>(p.num_draft) + 1);
-    const bool subtracts = end.subtracts || p.draft_probs == nullptr;
-    status = draw_last(LastRow(spec, p, end, i, subtracts), random, last);
+    const uint64_t random = last_draw(p, i);
+    status = draw_last(LastRow(spec, p, end, i, end.subtracts), random, last);
     // Two equal distributions leave nothing: by rounding alone a draft was refused.
-    if (status == 2 && subtracts) status = draw_last(LastRow(spec, p, end, i, false), random, last);
+    if (status == 2 && end.subtracts) {
+      status = draw_last(LastRow(spec, p, end, i, false), random, last);
+    }
   }
   tokens[end.emitted] = last;
   for (int32_t j = end.emitted + 1; j <= p.num_draft; ++j) tokens[j] = -1;

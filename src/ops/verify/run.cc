@@ -2,15 +2,10 @@
 // The public Verify: check, bind, hand over. Nothing is decided here.
 #include "src/base/check.h"
 #include "src/cpu/rows.h"
+#include "src/cuda/rows.h"
 #include "src/ops/verify/rooms.h"
 
 namespace weft {
-namespace {
-
-template <class T>
-const T* data_of(const TensorView& tensor) {
-  return static_cast<const T*>(tensor.data);
-}
 
 VerifyParams bind_verify(const VerifyConfig& config, const VerifyArgs& args) {
   VerifyParams p{};
@@ -39,8 +34,6 @@ VerifyParams bind_verify(const VerifyConfig& config, const VerifyArgs& args) {
   return p;
 }
 
-}  // namespace
-
 Verify::Verify(const VerifyConfig& config, const Target& target) {
   auto impl = std::make_shared<detail::VerifyImpl>();
   check_config(config);
@@ -50,17 +43,36 @@ Verify::Verify(const VerifyConfig& config, const Target& target) {
   impl_ = std::move(impl);
 }
 
+Verify::Verify(const VerifyConfig& config, const CudaBackend& backend) {
+  auto impl = std::make_shared<detail::VerifyImpl>();
+  check_config(config);
+  impl->config = config;
+  impl->target = backend.target();
+  impl->cuda = prepare_verify_cuda(config, backend);
+  impl_ = std::move(impl);
+}
+
 const VerifyConfig& Verify::config() const { return alive("verify", impl_).config; }
 
 std::string Verify::explain() const {
   const auto& impl = alive("verify", impl_);
-  return to_string(impl.config) + "\n" + explain_row_unit(impl.spec.unit, impl.target);
+  return to_string(impl.config) + "\n" +
+         (impl.cuda ? explain_verify_cuda(*impl.cuda)
+                    : explain_row_unit(impl.spec.unit, impl.target)) +
+         "masses: integers; the same tokens on every device\n";
 }
 
 void Verify::run(const VerifyArgs& args, const Executor& executor) const {
   const detail::VerifyImpl& impl = alive("verify", impl_);
   check_verify_args(impl.config, device_of(impl.target), args);
-  run_verify_cpu(impl.spec, bind_verify(impl.config, args), executor);
+  const VerifyParams params = bind_verify(impl.config, args);
+  if (params.n == 0) return;
+  if (impl.cuda != nullptr) {
+    const int vec = verify_vec(*impl.cuda);
+    const bool wide = fits_vectors(args.target_probs, vec) && fits_vectors(args.draft_probs, vec);
+    return run_verify_cuda(*impl.cuda, params, wide, executor);
+  }
+  run_verify_cpu(impl.spec, params, executor);
 }
 
 }  // namespace weft

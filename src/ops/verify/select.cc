@@ -18,7 +18,7 @@ void check_config(const VerifyConfig& config) {
     fail(ErrorKind::invalid_argument, "dtype", "f32, f16 or bf16", name_of(config.dtype));
   }
   check_range("vocab_size", config.vocab_size, 1, kMaxVocab);
-  check_range("num_draft", config.num_draft, 1, 1024);
+  check_range("num_draft", config.num_draft, 1, kMostDrafts);
 }
 
 VerifySpec select_verify(const VerifyConfig& config, const Target& target) {
