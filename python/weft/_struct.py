@@ -20,6 +20,7 @@ ENUMS = {
     "filter_order": ("top_k_first", "joint"),
     "norm_kind": ("rms", "layer"),
     "activation_kind": ("silu", "gelu", "gelu_tanh"),
+    "bit_order": ("little", "big"),
     "isa": ("scalar", "avx2", "avx512", "avx512_bf16", "amx_bf16"),
 }
 # What frameworks call the dtypes.

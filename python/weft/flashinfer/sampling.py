@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 import weft
-from weft.flashinfer._common import device_word, not_there, operator, word
+from weft.flashinfer._common import device_word, operator, word
 
 _STEP = 0x9E3779B97F4A7C15 - (1 << 64)  # between the seeds of two rows
 
@@ -147,4 +147,21 @@ def top_k_mask_logits(logits, top_k):
 
 top_p_renorm_prob, top_k_renorm_prob = top_p_renorm_probs, top_k_renorm_probs
 
-globals().update(not_there("sampling", "chain_speculative_sampling", "speculative sampling"))
+def chain_speculative_sampling(draft_probs, draft_token_ids, target_probs,
+                               maybe_output_accepted_token_num=None,
+                               maybe_output_emitted_draft_token_num=None, deterministic=True,
+                               generator=None, seed=None, offset=None):
+    """(tokens int32 [n, drafts + 1]: the drafts that stand, one more, then -1; drafts that pass
+    their own test; drafts that stand), the counts int32 [n] and added to those that are given.
+    draft_probs [n, drafts, vocab_size], draft_token_ids [n, drafts], target_probs
+    [n, drafts + 1, vocab_size]."""
+    n, drafts, vocab = draft_probs.shape
+    made = operator(weft.Verify, device_word(draft_probs.device), weft.VerifyConfig(
+        vocab_size=vocab, num_draft=drafts, dtype=word("draft_probs", draft_probs.dtype)))
+    seeds, offsets = _seeds(n, draft_probs, generator, seed, offset)
+    counts = torch.empty((2, n), dtype=torch.int32, device=draft_probs.device)
+    tokens = made.run(target_probs, draft_token_ids.to(torch.int32), draft_probs=draft_probs,
+                      seed=seeds, offset=offsets, accepted=counts[0], emitted=counts[1])
+    given = (maybe_output_accepted_token_num, maybe_output_emitted_draft_token_num)
+    return tokens, *(count if out is None else out.add_(count)
+                     for out, count in zip(given, counts))
