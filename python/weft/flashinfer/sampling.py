@@ -48,7 +48,7 @@ def _seeds(n: int, like: torch.Tensor, generator: Any, seed: Any,
     return start, _each(offset, n, like, torch.int64)
 
 
-def _draw(x: torch.Tensor, kind: str, *, indices: Any, generator: Any, check_nan: bool, seed: Any,
+def draw(x: torch.Tensor, kind: str, *, indices: Any, generator: Any, check_nan: bool, seed: Any,
           offset: Any, return_valid: bool = False, order: str = "top_k_first", top_k: Any = None,
           top_p: Any = None, min_p: Any = None) -> Any:
     if check_nan and bool(torch.isnan(x).any()):
@@ -76,35 +76,35 @@ def softmax(logits, temperature=None, enable_pdl=None):
 def sampling_from_probs(probs, indices=None, deterministic=True, generator=None, check_nan=False,
                         seed=None, offset=None, return_valid=False):
     """int32 [n]: a token of each row, or of row indices[i]."""
-    return _draw(probs, "probs", indices=indices, generator=generator, check_nan=check_nan,
+    return draw(probs, "probs", indices=indices, generator=generator, check_nan=check_nan,
                  seed=seed, offset=offset, return_valid=return_valid)
 
 
 def sampling_from_logits(logits, indices=None, deterministic=True, generator=None, check_nan=False,
                          seed=None, offset=None):
     """sampling_from_probs of softmax(logits)."""
-    return _draw(logits, "logits", indices=indices, generator=generator, check_nan=check_nan,
+    return draw(logits, "logits", indices=indices, generator=generator, check_nan=check_nan,
                  seed=seed, offset=offset)
 
 
 def top_p_sampling_from_probs(probs, top_p, indices=None, deterministic=True, generator=None,
                               check_nan=False, seed=None, offset=None, return_valid=False):
     """From the largest probabilities whose sum reaches top_p."""
-    return _draw(probs, "probs", indices=indices, generator=generator, check_nan=check_nan,
+    return draw(probs, "probs", indices=indices, generator=generator, check_nan=check_nan,
                  seed=seed, offset=offset, return_valid=return_valid, top_p=top_p)
 
 
 def top_k_sampling_from_probs(probs, top_k, indices=None, deterministic=True, generator=None,
                               check_nan=False, seed=None, offset=None, return_valid=False):
     """From the top_k largest."""
-    return _draw(probs, "probs", indices=indices, generator=generator, check_nan=check_nan,
+    return draw(probs, "probs", indices=indices, generator=generator, check_nan=check_nan,
                  seed=seed, offset=offset, return_valid=return_valid, top_k=top_k)
 
 
 def min_p_sampling_from_probs(probs, min_p, indices=None, deterministic=True, generator=None,
                               check_nan=False, seed=None, offset=None, return_valid=False):
     """From those of at least min_p times the largest."""
-    return _draw(probs, "probs", indices=indices, generator=generator, check_nan=check_nan,
+    return draw(probs, "probs", indices=indices, generator=generator, check_nan=check_nan,
                  seed=seed, offset=offset, return_valid=return_valid, min_p=min_p)
 
 
@@ -113,7 +113,7 @@ def top_k_top_p_sampling_from_probs(probs, top_k, top_p, indices=None,
                                     generator=None, check_nan=False, seed=None, offset=None,
                                     return_valid=False):
     """Both; `filter_apply_order` "joint" measures top_p over the whole row."""
-    return _draw(probs, "probs", indices=indices, generator=generator, check_nan=check_nan,
+    return draw(probs, "probs", indices=indices, generator=generator, check_nan=check_nan,
                  seed=seed, offset=offset, return_valid=return_valid, order=filter_apply_order,
                  top_k=top_k, top_p=top_p)
 
@@ -122,7 +122,7 @@ def top_k_top_p_sampling_from_logits(logits, top_k, top_p, indices=None,
                                      filter_apply_order="top_k_first", deterministic=True,
                                      generator=None, check_nan=False, seed=None, offset=None):
     """The same from logits, in one launch."""
-    return _draw(logits, "logits", indices=indices, generator=generator, check_nan=check_nan,
+    return draw(logits, "logits", indices=indices, generator=generator, check_nan=check_nan,
                  seed=seed, offset=offset, order=filter_apply_order, top_k=top_k, top_p=top_p)
 
 

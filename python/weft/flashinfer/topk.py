@@ -43,8 +43,12 @@ def top_k_page_table_transform(input, src_page_table, lengths, k, row_to_batch=N
                                dsa_graph_safe=False, row_starts=None, page_table_row_starts=None,
                                *, page_size=1, out=None, out_raw_indices=None):
     """int32 [n, k]: where src_page_table [batch_size, pages] has the positions of the k largest
-    of each row's first lengths[row]; -1 beyond."""
-    refuse(page_table_row_starts=page_table_row_starts, out_raw_indices=out_raw_indices)
+    of each row's first lengths[row]; -1 beyond. `out_raw_indices` gets the positions themselves."""
+    refuse(page_table_row_starts=page_table_row_starts)
+    if out_raw_indices is not None:
+        _topk(input, k, tie_break).run(
+            input, lengths=_ints(lengths), row_starts=_ints(row_starts), indices=out_raw_indices,
+            return_values=False)
     made = _topk(input, k, tie_break, page_size=int(page_size))
     return made.run(input, lengths=_ints(lengths), row_starts=_ints(row_starts),
                     page_table=src_page_table, row_to_batch=_ints(row_to_batch), indices=out,

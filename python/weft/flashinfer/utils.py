@@ -82,6 +82,16 @@ def is_fa3_backend_supported(*_: Any, **__: Any) -> bool:
     return False
 
 
+def is_fa3_prefill_head_dim_supported(*_: Any, **__: Any) -> bool:
+    """False, as is_fa3_backend_supported."""
+    return False
+
+
+def is_cuda_tile_available() -> bool:
+    """False: weft has kernels of its own alone."""
+    return False
+
+
 def determine_attention_backend(*_: Any, **__: Any) -> str:
     return "fa2"
 
