@@ -61,13 +61,14 @@ def device_pointer(name: str, tensor: Any) -> _Pointer:
     return pointer
 
 
+# The call that takes torch's tensors as they are, once torch was seen; see _direct.py.
+direct_call: Any = None
+
+
 class Framework:
     """What weft asks of a framework. `direct`: its tensors cross as they are."""
 
     direct = False
-
-    def compiling(self) -> bool:
-        return False
 
     def cross(self, name: str, tensor: Any, output: bool = False) -> Any:
         return tensor
@@ -117,13 +118,14 @@ class Torch(Framework):
                        "i32": torch.int32, "i64": torch.int64, "u8": torch.uint8}
         for word, name in (("e4m3", "float8_e4m3fn"), ("e5m2", "float8_e5m2")):
             self.dtypes[word] = getattr(torch, name, None)
-        from weft import _compile
+        from weft import _compile, _direct
         self._library = _compile.register()
         self._new = torch.empty
-        self._compiling = torch.compiler.is_compiling
-
-    def compiling(self) -> bool:
-        return self._compiling()
+        self.compiling = torch.compiler.is_compiling
+        global direct_call
+        direct_call = _direct.function(torch.Tensor)
+        # Where it is not there: a call that takes nothing.
+        self.call = direct_call or (lambda *_: -1)
 
     def dtype(self, word: str) -> Any:
         return self.dtypes[word]
