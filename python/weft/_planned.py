@@ -75,6 +75,10 @@ class PlanHolder:
         made.plan(batch, self._plan)
         self.q_dtype = made.config.dtype_q
 
+    def replan(self, batch: weft.AttentionBatch) -> None:
+        """Another batch of the last plan's configuration and limits."""
+        self._made.plan(batch, self._plan)
+
     @property
     def attention(self) -> weft.Attention:
         """The operator of the last plan."""

@@ -4,14 +4,28 @@
 # cache has them: each is a page of one token in a view of it, so growth and padding copy nothing.
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import torch
 
 import weft
-from weft._planned import PlanHolder
+from weft._planned import PlanHolder, limits
 from weft._struct import dtype_name
 from weft.integrations.transformers import refuse, run_values
+
+MOST_IDLE = 4
+
+
+class _Idle(threading.local):
+    """Plans of steps that are over, by what they are for: a step of this thread takes one of its
+    own stream, where its work comes after theirs, and so makes no memory."""
+
+    def __init__(self) -> None:
+        self.plans: dict[Any, list[PlanHolder]] = {}
+
+
+_idle = _Idle()
 
 
 class Step:
@@ -23,7 +37,21 @@ class Step:
         self.valid = mask        # bool [batch_size, kv_len] or None: keys that are no padding
         self.valid_q = None      # bool [batch_size, q_len] with it
         self.bits = bits         # bool [batch_size, q_len, kv_len] in mode custom
-        self.planned: dict[Any, tuple[PlanHolder, dict[str, Any]]] = {}
+        self.planned: dict[Any, tuple[Any, Any, dict[str, Any]]] = {}  # run, plan, its masks
+        self.taken: list[tuple[PlanHolder, list[PlanHolder]]] = []
+
+    def holder(self, key: Any, device: torch.device) -> PlanHolder:
+        """An idle plan, or a new one; idle again when this step is."""
+        stream = torch.cuda.current_stream(device).cuda_stream if device.type == "cuda" else 0
+        idle = _idle.plans.setdefault((key, stream), [])
+        found = idle.pop() if idle else PlanHolder(device)
+        self.taken.append((found, idle))
+        return found
+
+    def __del__(self) -> None:
+        for holder, idle in self.taken:
+            if len(idle) < MOST_IDLE:
+                idle.append(holder)
 
 
 def _kind(mask_function: Any) -> str:
@@ -65,6 +93,8 @@ def make_mask(batch_size: int, q_length: int, kv_length: int, q_offset: Any = 0,
         step.valid_q = mask[:, offset:offset + q_length]
         if mask.device.type == "cpu":
             _check_contiguous(step)
+        elif not torch.cuda.is_current_stream_capturing() and bool(step.valid.all()):
+            step.valid = step.valid_q = None  # as sdpa's mask looks: without padding all is simple
     made = torch.empty((batch_size, 1, q_length, 0), dtype=torch.bool, device=device)
     made.weft_step = step
     return made
@@ -83,14 +113,11 @@ def _check_contiguous(step: Step) -> None:
 
 
 def _rows(step: Step, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """qo_indptr and the keys of each request: a sequence, or with padded prompts three (leading
+    """qo_indptr and the KV lengths of each request: a sequence, or with padded prompts three (leading
     padding without keys, the sequence, trailing padding without keys). A single query is none."""
     n, q_len = step.batch_size, step.q_len
-    if step.valid is None or q_len == 1:
-        rows = torch.arange(n + 1, dtype=torch.int32, device=device) * q_len
-        if step.valid is not None:
-            return rows, step.valid.to(device).sum(1, dtype=torch.int32)
-        return rows, torch.full((n,), step.kv_len, dtype=torch.int32, device=device)
+    if q_len == 1:
+        return _steps(n, 1, device), step.valid.to(device).sum(1, dtype=torch.int32)
     valid_q = step.valid_q.to(device)
     count = valid_q.sum(1, dtype=torch.int32)
     lead = torch.where(count > 0, valid_q.int().argmax(1), 0).to(torch.int32)
@@ -98,6 +125,13 @@ def _rows(step: Step, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]
     lens = torch.zeros(n, 3, dtype=torch.int32, device=device)
     lens[:, 1] = step.valid.to(device).sum(1)
     return _indptr(parts), lens.reshape(-1)
+
+
+def _steps(n: int, step: int, device: torch.device) -> torch.Tensor:
+    """0, step, ... n * step."""
+    if step == 0:
+        return torch.zeros(n + 1, dtype=torch.int32, device=device)
+    return torch.arange(0, n * step + 1, step, dtype=torch.int32, device=device)
 
 
 def _indptr(counts: torch.Tensor) -> torch.Tensor:
@@ -108,38 +142,42 @@ def _indptr(counts: torch.Tensor) -> torch.Tensor:
 
 def _batch(step: Step, ratio: int, device: torch.device) -> weft.AttentionBatch:
     """The batch over pages of one token: key j of sequence r is page r * ratio + j."""
-    qo_indptr, lens = _rows(step, device)
+    n = step.batch_size
     pages = torch.arange(step.kv_len, dtype=torch.int32, device=device)
-    if step.batch_size > 1:
-        first = torch.arange(step.batch_size, dtype=torch.int32, device=device) * ratio
-        pages = (first[:, None] + pages).reshape(-1)
-    if step.valid is not None:
-        valid = step.valid.to(device).reshape(-1)
-        place = torch.where(valid, torch.cumsum(valid, 0) - 1, pages.numel())
-        kept = torch.zeros(pages.numel() + 1, dtype=torch.int32, device=device)
-        pages = kept.scatter_(0, place, pages)[:-1]
+    if n > 1:
+        pages = (_steps(n - 1, ratio, device)[:, None] + pages).reshape(-1)
+    if step.valid is None:
+        return weft.AttentionBatch(_steps(n, step.q_len, device), _steps(n, step.kv_len, device),
+                                   pages, torch.full((n,), min(1, step.kv_len), dtype=torch.int32,
+                                                     device=device))
+    qo_indptr, lens = _rows(step, device)
+    valid = step.valid.to(device).reshape(-1)
+    place = torch.where(valid, torch.cumsum(valid, 0) - 1, pages.numel())
+    kept = torch.zeros(pages.numel() + 1, dtype=torch.int32, device=device)
+    pages = kept.scatter_(0, place, pages)[:-1]
     return weft.AttentionBatch(qo_indptr, _indptr(lens), pages, torch.ones_like(lens))
 
 
 def _pages(x: torch.Tensor) -> tuple[torch.Tensor, int]:
     """[batch, heads, tokens, dim] as pages of one token [pages, 1, heads, dim], and how many pages
     lie between two sequences. A view, unless the strides do not allow one."""
-    if x.stride(3) != 1 or (x.shape[0] > 1 and (x.stride(2) == 0 or x.stride(0) % x.stride(2))):
-        x = x.contiguous()
     n, heads, tokens, dim = x.shape
-    step = x.stride(2) if tokens > 1 or n == 1 else x.stride(0)
-    ratio = x.stride(0) // step if n > 1 else 0
+    of_n, of_head, of_token, of_dim = x.stride()
+    if of_dim != 1 or (n > 1 and (of_token == 0 or of_n % of_token)):
+        return _pages(x.contiguous())
+    if n == 1:
+        return x.as_strided((tokens, 1, heads, dim), (of_token, of_token, of_head, 1)), 0
+    step = of_token if tokens > 1 else of_n
+    ratio = of_n // step
     count = (n - 1) * ratio + tokens
-    return x.as_strided((count, 1, heads, dim), (step, step, x.stride(1), 1)), ratio
+    return x.as_strided((count, 1, heads, dim), (step, step, of_head, 1)), ratio
 
 
-def _plan(step: Step, query: torch.Tensor, k: torch.Tensor, v: torch.Tensor,
-          ratio: int) -> tuple[PlanHolder, dict[str, Any]]:
-    heads, kv_heads = query.shape[1], k.shape[2]
-    key = (query.dtype, k.dtype, heads, kv_heads, query.shape[3], v.shape[3], ratio, query.device)
-    if key in step.planned:
-        return step.planned[key]
-    holder, extra = PlanHolder(query.device), {}  # its own: streams and threads share none
+def _plan(step: Step, key: Any, query: torch.Tensor, k: torch.Tensor, v: torch.Tensor,
+          ratio: int) -> tuple[Any, Any, dict[str, Any]]:
+    device, rows = query.device, step.batch_size * step.q_len
+    kind = (*key[1:], step.mode, limits(step.batch_size, rows))  # whatever the ratio
+    holder, extra = step.holder(kind, device), {}
     batch = _batch(step, ratio, holder.device)
     if step.mode == "custom":
         bits = step.bits.to(holder.device).reshape(step.batch_size, -1)
@@ -147,13 +185,16 @@ def _plan(step: Step, query: torch.Tensor, k: torch.Tensor, v: torch.Tensor,
         padded = torch.nn.functional.pad(bits, (0, 8 * width - bits.shape[1])).to(torch.uint8)
         weight = torch.pow(2, torch.arange(8, device=holder.device)).to(torch.uint8)
         extra["custom_mask"] = (padded.view(-1, 8) * weight).sum(1, dtype=torch.uint8)
-        extra["mask_indptr"] = torch.arange(step.batch_size + 1, dtype=torch.int32,
-                                            device=holder.device) * width
-    holder.plan(step.batch_size * step.q_len, batch, dtype_q=dtype_name("query", query.dtype),
-                dtype_kv=dtype_name("key", k.dtype), num_qo_heads=heads, num_kv_heads=kv_heads,
-                head_dim_qk=query.shape[3], head_dim_vo=v.shape[3], page_size=1, mask=step.mode)
-    step.planned[key] = holder, extra
-    return holder, extra
+        extra["mask_indptr"] = _steps(step.batch_size, width, holder.device)
+    if holder.attention is not None and batch.qo_indptr.shape[0] - 1 == step.batch_size:
+        holder.replan(batch)
+    else:
+        holder.plan(rows, batch, dtype_q=dtype_name("query", query.dtype),
+                    dtype_kv=dtype_name("key", k.dtype), num_qo_heads=query.shape[1],
+                    num_kv_heads=k.shape[2], head_dim_qk=query.shape[3], head_dim_vo=v.shape[3],
+                    page_size=1, mask=step.mode)
+    step.planned[key] = holder.attention.run, holder.current, extra
+    return step.planned[key]
 
 
 def attention(module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor,
@@ -163,25 +204,26 @@ def attention(module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.
               **kwargs: Any) -> tuple[torch.Tensor, None]:
     """query [batch, heads, q_len, dim], key and value [batch, kv_heads, kv_len, dim]; the result is
     [batch, q_len, heads, dim_vo]."""
-    refuse(dropout=dropout, position_bias=position_bias,
-           output_attentions=kwargs.get("output_attentions"))
-    step = _step_of(module, query, key, attention_mask, is_causal)
+    if dropout or position_bias is not None or kwargs.get("output_attentions"):
+        refuse(dropout=dropout, position_bias=position_bias,
+               output_attentions=kwargs.get("output_attentions"))
+    n, heads, q_len, dim = query.shape
+    step = _step_of(module, n, q_len, key, attention_mask, is_causal)
     k, ratio = _pages(key)
     v, ratio_v = _pages(value)
     if ratio_v != ratio:
         (k, ratio), (v, _) = _pages(key.contiguous()), _pages(value.contiguous())
-    holder, extra = _plan(step, query, k, v, ratio)
-    n, heads, q_len, dim = query.shape
-    rows = query.transpose(1, 2).reshape(n * q_len, heads, dim)
+    kind = (ratio, query.dtype, key.dtype, heads, key.shape[1], dim, value.shape[3], query.device)
+    run, plan, extra = step.planned.get(kind) or _plan(step, kind, query, k, v, ratio)
+    rows = query.squeeze(2) if q_len == 1 else query.transpose(1, 2).reshape(n * q_len, heads, dim)
     values = run_values(module, scaling, sliding_window, softcap, s_aux, dim)
-    o, _ = holder.attention.run(holder.current, rows, (k, v), return_lse=False, **values, **extra)
-    return o.view(n, q_len, heads, v.shape[3]), None
+    o, _ = run(plan, rows, (k, v), return_lse=False, **values, **extra)
+    return o.view(n, q_len, heads, value.shape[3]), None
 
 
-def _step_of(module: Any, query: torch.Tensor, key: torch.Tensor, attention_mask: Any,
+def _step_of(module: Any, n: int, q_len: int, key: torch.Tensor, attention_mask: Any,
              is_causal: bool | None) -> Step:
     step = getattr(attention_mask, "weft_step", None)
-    n, _, q_len, _ = query.shape
     if step is not None:
         if step.kv_len > key.shape[2] or step.q_len != q_len or step.batch_size != n:
             raise ValueError(f"key: expected at least {step.kv_len} tokens and {step.q_len} "
