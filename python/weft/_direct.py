@@ -50,8 +50,8 @@ def function(tensor: type) -> Any:
     """The function for tensors of this very class; None where Python or the framework has not what
     it takes. It returns -1, and has done nothing, for arguments of other classes."""
     exchange = _exchange(tensor)
-    plain = sys.implementation.name == "cpython" and not sysconfig.get_config_var("Py_GIL_DISABLED")
-    if exchange is None or not plain:
+    locked = not sysconfig.get_config_var("Py_GIL_DISABLED")
+    if exchange is None or not locked or sys.implementation.name != "cpython":
         return None
     at = {name: ctypes.cast(getattr(ctypes.pythonapi, symbol), ctypes.c_void_p).value
           for name, symbol in (("as_int", "PyLong_AsLongLong"), ("as_float", "PyFloat_AsDouble"),

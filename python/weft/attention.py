@@ -287,14 +287,10 @@ class Attention(Operator):
                 self._run_at, stream, self._handle, plan._handle, q, k, v, out, lse, sm_scale,
                 logits_soft_cap, window_left, k_scale, v_scale, k_scales, v_scales, sink,
                 alibi_slopes, custom_mask, mask_indptr, lse_base2)
-            if status < 0:  # something is not of torch's very class
-                status = self._run(
-                    self._run_at, stream, self._handle, plan._handle, q, k, v, out, lse, sm_scale,
-                    logits_soft_cap, window_left, k_scale, v_scale, k_scales, v_scales, sink,
-                    alibi_slopes, custom_mask, mask_indptr, lse_base2)
-            if status:
+            if status == 0:
+                return out, lse
+            if status > 0:
                 _library.raise_status(status)
-            return out, lse
         RUN.slow(stream, self._handle, plan._handle,
                  (q, k, v, out, lse, sm_scale, logits_soft_cap, window_left, k_scale, v_scale,
                   k_scales, v_scales, sink, alibi_slopes, custom_mask, mask_indptr, lse_base2),

@@ -113,8 +113,9 @@ def _check_contiguous(step: Step) -> None:
 
 
 def _rows(step: Step, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """qo_indptr and the KV lengths of each request: a sequence, or with padded prompts three (leading
-    padding without keys, the sequence, trailing padding without keys). A single query is none."""
+    """qo_indptr and the KV lengths of each request: a sequence, or with padded prompts three
+    (leading padding without keys, the sequence, trailing padding without keys). A single query is
+    none."""
     n, q_len = step.batch_size, step.q_len
     if q_len == 1:
         return _steps(n, 1, device), step.valid.to(device).sum(1, dtype=torch.int32)
