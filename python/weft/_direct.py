@@ -16,6 +16,9 @@ _PYTHON = _struct.declare("weft_python", """
     reserved:u32 none:pointer type_bool:pointer type_int:pointer type_float:pointer
     type_tensor:pointer tensor_of:pointer current_stream:pointer as_int:pointer as_float:pointer
     from_int:pointer error_occurred:pointer release:pointer acquire:pointer""")
+_FUNCTIONS = {"as_int": "PyLong_AsLongLong", "as_float": "PyFloat_AsDouble",
+              "from_int": "PyLong_FromLong", "error_occurred": "PyErr_Occurred",
+              "release": "PyEval_SaveThread", "acquire": "PyEval_RestoreThread"}
 _METH_FASTCALL = 0x80
 
 
@@ -54,10 +57,7 @@ def function(tensor: type) -> Any:
     if exchange is None or not locked or sys.implementation.name != "cpython":
         return None
     at = {name: ctypes.cast(getattr(ctypes.pythonapi, symbol), ctypes.c_void_p).value
-          for name, symbol in (("as_int", "PyLong_AsLongLong"), ("as_float", "PyFloat_AsDouble"),
-                               ("from_int", "PyLong_FromLong"), ("error_occurred", "PyErr_Occurred"),
-                               ("release", "PyEval_SaveThread"),
-                               ("acquire", "PyEval_RestoreThread"))}
+          for name, symbol in _FUNCTIONS.items()}
     python = _PYTHON(struct_size=ctypes.sizeof(_PYTHON), none=id(None), type_bool=id(bool),
                      type_int=id(int), type_float=id(float), type_tensor=id(tensor),
                      tensor_of=exchange.tensor_of, current_stream=exchange.current_stream, **at)

@@ -131,7 +131,7 @@ class Torch(Framework):
         return self.dtypes[word]
 
     def empty(self, like: Any, shape: tuple[int, ...], word: str) -> Any:
-        return self._new(shape, dtype=self.dtypes[word], device=like.device)
+        return self._new(*shape, dtype=self.dtypes[word], device=like.device)  # a tuple costs more
 
 
 class CuPy(Framework):
