@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Attention of transformers over its dense caches. A mask is made once a forward and layer type;
 # ours carries the lengths, and the plan that all layers of that type then run. Keys stay where the
-# cache has them: each is a page of one token in a view of it, so growth and padding copy nothing.
+# cache has them, so growth and padding copy nothing: one sequence is ragged KV, of several each
+# token is a page of one in a view of the cache.
 from __future__ import annotations
 
 import threading
@@ -39,6 +40,10 @@ class Step:
         self.bits = bits         # bool [batch_size, q_len, kv_len] in mode custom
         self.planned: dict[Any, tuple[Any, Any, dict[str, Any]]] = {}  # run, plan, its masks
         self.taken: list[tuple[PlanHolder, list[PlanHolder]]] = []
+
+    @property
+    def ragged(self) -> bool:
+        return self.batch_size == 1 and self.valid is None
 
     def holder(self, key: Any, device: torch.device) -> PlanHolder:
         """An idle plan, or a new one; idle again when this step is."""
@@ -88,23 +93,27 @@ def make_mask(batch_size: int, q_length: int, kv_length: int, q_offset: Any = 0,
         attention_mask, seen = None, kv_length
     step = Step(batch_size, q_length, seen, mode, None, bits)
     if attention_mask is not None and attention_mask.shape[1] >= offset + q_length:
-        mask = attention_mask.to(torch.bool)
-        step.valid = mask[:, kv_offset:kv_offset + seen]
-        step.valid_q = mask[:, offset:offset + q_length]
-        if mask.device.type == "cpu":
-            _check_contiguous(step)
-        elif not torch.cuda.is_current_stream_capturing() and bool(step.valid.all()):
-            step.valid = step.valid_q = None  # as sdpa's mask looks: without padding all is simple
+        valid = attention_mask[:, kv_offset:kv_offset + seen]
+        if _may_be_padded(valid):
+            step.valid = valid.to(torch.bool)
+            step.valid_q = attention_mask[:, offset:offset + q_length].to(torch.bool)
+            if valid.device.type == "cpu":
+                _check_contiguous(step)
     made = torch.empty((batch_size, 1, q_length, 0), dtype=torch.bool, device=device)
     made.weft_step = step
     return made
 
 
+def _may_be_padded(valid: torch.Tensor) -> bool:
+    """Waits for a device, as sdpa's mask does: without padding a step has next to nothing to do.
+    Nothing waits while a graph is captured."""
+    if valid.device.type == "cuda" and torch.cuda.is_current_stream_capturing():
+        return True
+    return not bool(valid.all())
+
+
 def _check_contiguous(step: Step) -> None:
     """On the host what is padding is known; padding inside a sequence has no plan."""
-    if bool(step.valid.all()):
-        step.valid = step.valid_q = None
-        return
     changes = (step.valid[:, 1:] != step.valid[:, :-1]).sum(1)
     ends = step.valid[:, 0].int() + step.valid[:, -1].int()
     if bool((changes > ends.ne(2).int() * 2 - ends.eq(1).int()).any()):
@@ -142,8 +151,11 @@ def _indptr(counts: torch.Tensor) -> torch.Tensor:
 
 
 def _batch(step: Step, ratio: int, device: torch.device) -> weft.AttentionBatch:
-    """The batch over pages of one token: key j of sequence r is page r * ratio + j."""
+    """The batch: of one sequence ragged; else over pages of one token, key j of sequence r being
+    page r * ratio + j."""
     n = step.batch_size
+    if step.ragged:
+        return weft.AttentionBatch(_steps(1, step.q_len, device), _steps(1, step.kv_len, device))
     pages = torch.arange(step.kv_len, dtype=torch.int32, device=device)
     if n > 1:
         pages = (_steps(n - 1, ratio, device)[:, None] + pages).reshape(-1)
@@ -166,18 +178,31 @@ def _pages(x: torch.Tensor) -> tuple[torch.Tensor, int]:
     of_n, of_head, of_token, of_dim = x.stride()
     if of_dim != 1 or (n > 1 and (of_token == 0 or of_n % of_token)):
         return _pages(x.contiguous())
-    if n == 1:
-        return x.as_strided((tokens, 1, heads, dim), (of_token, of_token, of_head, 1)), 0
-    step = of_token if tokens > 1 else of_n
-    ratio = of_n // step
+    step = of_token if tokens > 1 or n == 1 else of_n
+    ratio = of_n // step if n > 1 else 0
     count = (n - 1) * ratio + tokens
     return x.as_strided((count, 1, heads, dim), (step, step, of_head, 1)), ratio
+
+
+def _caches(step: Step, key: torch.Tensor,
+            value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, int]:
+    """k and v as weft reads them, and the ratio of _pages."""
+    if step.ragged:
+        k, v = key[0], value[0]  # [heads, tokens, dim]
+        if k.stride(2) == 1 and v.stride(2) == 1:
+            return k, v, 0
+        return k.contiguous(), v.contiguous(), 0
+    k, ratio = _pages(key)
+    v, ratio_v = _pages(value)
+    if ratio_v != ratio:
+        (k, ratio), (v, _) = _pages(key.contiguous()), _pages(value.contiguous())
+    return k, v, ratio
 
 
 def _plan(step: Step, key: Any, query: torch.Tensor, k: torch.Tensor, v: torch.Tensor,
           ratio: int) -> tuple[Any, Any, dict[str, Any]]:
     device, rows = query.device, step.batch_size * step.q_len
-    kind = (*key[1:], step.mode, limits(step.batch_size, rows))  # whatever the ratio
+    kind = (*key[1:], step.ragged, step.mode, limits(step.batch_size, rows))  # whatever the ratio
     holder, extra = step.holder(kind, device), {}
     batch = _batch(step, ratio, holder.device)
     if step.mode == "custom":
@@ -192,8 +217,9 @@ def _plan(step: Step, key: Any, query: torch.Tensor, k: torch.Tensor, v: torch.T
     else:
         holder.plan(rows, batch, dtype_q=dtype_name("query", query.dtype),
                     dtype_kv=dtype_name("key", k.dtype), num_qo_heads=query.shape[1],
-                    num_kv_heads=k.shape[2], head_dim_qk=query.shape[3], head_dim_vo=v.shape[3],
-                    page_size=1, mask=step.mode)
+                    num_kv_heads=key[4], head_dim_qk=query.shape[3], head_dim_vo=v.shape[-1],
+                    page_size=0 if step.ragged else 1, mask=step.mode,
+                    kv_layout="hnd" if step.ragged else "nhd")
     step.planned[key] = holder.attention.run, holder.current, extra
     return step.planned[key]
 
@@ -210,10 +236,7 @@ def attention(module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.
                output_attentions=kwargs.get("output_attentions"))
     n, heads, q_len, dim = query.shape
     step = _step_of(module, n, q_len, key, attention_mask, is_causal)
-    k, ratio = _pages(key)
-    v, ratio_v = _pages(value)
-    if ratio_v != ratio:
-        (k, ratio), (v, _) = _pages(key.contiguous()), _pages(value.contiguous())
+    k, v, ratio = _caches(step, key, value)
     kind = (ratio, query.dtype, key.dtype, heads, key.shape[1], dim, value.shape[3], query.device)
     run, plan, extra = step.planned.get(kind) or _plan(step, kind, query, k, v, ratio)
     rows = query.squeeze(2) if q_len == 1 else query.transpose(1, 2).reshape(n * q_len, heads, dim)
