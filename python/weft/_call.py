@@ -34,15 +34,14 @@ def packed() -> tuple[Any, int]:
     """The packed function, and the address of tvm-ffi's way to the current stream."""
     import tvm_ffi
     function = tvm_ffi.Function.__from_extern_c__(_library.address("weft_ffi_call"))
-    stream = ctypes.cast(tvm_ffi.LIB.TVMFFIEnvGetStream, ctypes.c_void_p).value
-    return function, stream
+    return function, _library.pointer(tvm_ffi.LIB.TVMFFIEnvGetStream)
 
 
 class Call:
     """One function of the C ABI: `values` names the fields in the order they are passed; "k+v" is
     a pair of tensors or one joined tensor."""
 
-    def __init__(self, function: str, struct: type[ctypes.Structure], values: str,
+    def __init__(self, function: str, struct: type[_struct.Struct], values: str,
                  form: str = "args") -> None:
         self.name, self.struct, self.form = function, struct, form
         self.values = values.split()

@@ -56,7 +56,7 @@ def function(tensor: type) -> Any:
     locked = not sysconfig.get_config_var("Py_GIL_DISABLED")
     if exchange is None or not locked or sys.implementation.name != "cpython":
         return None
-    at = {name: ctypes.cast(getattr(ctypes.pythonapi, symbol), ctypes.c_void_p).value
+    at = {name: _library.pointer(getattr(ctypes.pythonapi, symbol))
           for name, symbol in _FUNCTIONS.items()}
     python = _PYTHON(struct_size=ctypes.sizeof(_PYTHON), none=id(None), type_bool=id(bool),
                      type_int=id(int), type_float=id(float), type_tensor=id(tensor),

@@ -34,7 +34,7 @@ class Operator:
         self.config = config
         self.target: Target = where.target if isinstance(where, CudaBackend) else where
         self.device: str = f"cuda:{where.index}" if isinstance(where, CudaBackend) else "cpu"
-        self._handle: int = made.value
+        self._handle: int = made.value or 0
         self._owned = made  # __del__ may run when this module's names are gone
         self._destroy = getattr(lib, f"weft_{self._name}_destroy")
 

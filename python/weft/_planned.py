@@ -49,8 +49,8 @@ class PlanHolder:
         if self.device.type == "cuda" and self.device.index is None:
             self.device = torch.device("cuda", torch.cuda.current_device())
         self.graph = graph
-        self._made: weft.Attention | None = None
-        self._plan: weft.AttentionPlan | None = None
+        self._made: Any = None  # the Attention of the last plan
+        self._plan: Any = None
 
     def _operator(self, batch_size: int, nnz_qo: int | None, config: dict) -> weft.Attention:
         most, rows = limits(batch_size, nnz_qo)

@@ -101,7 +101,7 @@ class AttentionPlan:
         self.attention = attention
         self.batch: AttentionBatch | None = None
         self._workspace = workspace
-        self._handle: int = made.value
+        self._handle: int = made.value or 0
         self._owned = made
         self._token = _compile.number(self)
         self._destroy = lib.weft_attention_plan_destroy
@@ -241,9 +241,9 @@ class Attention(Operator):
         if status > 0:
             _library.raise_status(status)
         if status < 0:
-            arrays = [_tensors.indices(name, array) for name, array in zip(PLAN.names, arrays)]
-            PLAN.slow(stream, self._handle, plan._handle, arrays)
-            batch = AttentionBatch(*arrays)
+            crossed = [_tensors.indices(name, array) for name, array in zip(PLAN.names, arrays)]
+            PLAN.slow(stream, self._handle, plan._handle, crossed)
+            batch = AttentionBatch(*crossed)
         plan.batch = batch
         return plan
 

@@ -32,8 +32,9 @@ def refuse(**given: Any) -> None:
 def not_there(module: str, names: str, operator: str) -> dict[str, Any]:
     """Functions and classes of the de-facto API whose operator weft does not have yet."""
     def make(name: str) -> Any:
-        def entry(*args: Any, **kwargs: Any) -> Any:
+        def raises(*args: Any, **kwargs: Any) -> Any:
             raise missing(f"flashinfer.{module}.{name} (operator: {operator})")
+        entry: Any = raises
         entry.__name__ = entry.__qualname__ = name
         entry.__doc__ = f"Not there yet: weft has no operator {operator}. Raises."
         entry.weft_missing = True

@@ -14,7 +14,7 @@ from weft.flashinfer._common import (Planned, alibi_slopes, default_scale, host_
 from weft.flashinfer.quantization import pack_segments
 
 
-def mask_bits(qo_indptr: torch.Tensor, kv_lens: torch.Tensor, custom_mask: Any,
+def mask_bits(qo_indptr: torch.Tensor, kv_lens: Any, custom_mask: Any,
               packed_custom_mask: Any) -> tuple[torch.Tensor, torch.Tensor]:
     """Bits [qo_len, kv_len] of each request, each from a byte of its own on; and those bytes."""
     counts = (qo_indptr[1:] - qo_indptr[:-1]).to(torch.int64) * kv_lens.to(torch.int64)
@@ -32,9 +32,9 @@ class PrefillPlan(Planned):
     """A Planned whose run-time values were given to plan(), as the de-facto API has it."""
 
     def configure(self, *, qo_indptr: torch.Tensor, batch: weft.AttentionBatch,
-                  kv_lens: torch.Tensor, num_qo_heads: int, num_kv_heads: int, head_dim_qk: int,
-                  head_dim_vo: int | None, page_size: int, kv_layout: str, causal: bool,
-                  sm_scale: float | None, window_left: int, logits_soft_cap: float | None,
+                  kv_lens: torch.Tensor | None, num_qo_heads: int, num_kv_heads: int,
+                  head_dim_qk: int, head_dim_vo: int | None, page_size: int, kv_layout: str,
+                  causal: bool, sm_scale: float | None, window_left: int, logits_soft_cap: float | None,
                   pos_encoding_mode: str = "NONE", rope_scale: Any = None, rope_theta: Any = None,
                   q_data_type: Any = "float16", kv_data_type: Any = None, o_data_type: Any = None,
                   custom_mask: Any = None, packed_custom_mask: Any = None,

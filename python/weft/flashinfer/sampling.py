@@ -42,7 +42,7 @@ def _seeds(n: int, like: torch.Tensor, generator: Any, seed: Any,
     if seed is None:
         return torch.randint(1 << 62, (n,), dtype=torch.int64, device=like.device,
                              generator=generator), None
-    start = _each(seed, n, like, torch.int64)
+    start: Any = _each(seed, n, like, torch.int64)
     if not (torch.is_tensor(seed) and seed.numel() == n and n > 1):
         start = start + torch.arange(n, device=like.device) * _STEP
     return start, _each(offset, n, like, torch.int64)

@@ -36,7 +36,7 @@ class Step:
                  bits: Any = None) -> None:
         self.batch_size, self.q_len, self.kv_len, self.mode = batch_size, q_len, kv_len, mode
         self.valid = mask        # bool [batch_size, kv_len] or None: keys that are no padding
-        self.valid_q = None      # bool [batch_size, q_len] with it
+        self.valid_q: Any = None  # bool [batch_size, q_len] with it
         self.bits = bits         # bool [batch_size, q_len, kv_len] in mode custom
         self.planned: dict[Any, tuple[Any, Any, dict[str, Any]]] = {}  # run, plan, its masks
         self.taken: list[tuple[PlanHolder, list[PlanHolder]]] = []
@@ -99,7 +99,7 @@ def make_mask(batch_size: int, q_length: int, kv_length: int, q_offset: Any = 0,
             step.valid_q = attention_mask[:, offset:offset + q_length].to(torch.bool)
             if valid.device.type == "cpu":
                 _check_contiguous(step)
-    made = torch.empty((batch_size, 1, q_length, 0), dtype=torch.bool, device=device)
+    made: Any = torch.empty((batch_size, 1, q_length, 0), dtype=torch.bool, device=device)
     made.weft_step = step
     return made
 
