@@ -34,12 +34,12 @@ class PrefillPlan(Planned):
     def configure(self, *, qo_indptr: torch.Tensor, batch: weft.AttentionBatch,
                   kv_lens: torch.Tensor | None, num_qo_heads: int, num_kv_heads: int,
                   head_dim_qk: int, head_dim_vo: int | None, page_size: int, kv_layout: str,
-                  causal: bool, sm_scale: float | None, window_left: int, logits_soft_cap: float | None,
-                  pos_encoding_mode: str = "NONE", rope_scale: Any = None, rope_theta: Any = None,
-                  q_data_type: Any = "float16", kv_data_type: Any = None, o_data_type: Any = None,
-                  custom_mask: Any = None, packed_custom_mask: Any = None,
-                  fixed_split_size: int | None = None, disable_split_kv: bool = False,
-                  nnz_qo: int | None = None) -> None:
+                  causal: bool, sm_scale: float | None, window_left: int,
+                  logits_soft_cap: float | None, pos_encoding_mode: str = "NONE",
+                  rope_scale: Any = None, rope_theta: Any = None, q_data_type: Any = "float16",
+                  kv_data_type: Any = None, o_data_type: Any = None, custom_mask: Any = None,
+                  packed_custom_mask: Any = None, fixed_split_size: int | None = None,
+                  disable_split_kv: bool = False, nnz_qo: int | None = None) -> None:
         """Plans `batch`; `qo_indptr` is the caller's own array, which may lie on the host."""
         masked = custom_mask is not None or packed_custom_mask is not None
         kv_dtype = torch_dtype(q_data_type if kv_data_type is None else kv_data_type)
