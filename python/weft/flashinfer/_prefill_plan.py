@@ -28,6 +28,28 @@ def mask_bits(qo_indptr: torch.Tensor, kv_lens: Any, custom_mask: Any,
     return pack_segments(custom_mask, indptr, "little", size)
 
 
+def item_mask(qo_indptr: torch.Tensor, kv_lens: torch.Tensor, prefix_lens: torch.Tensor,
+              positions: torch.Tensor, width: int) -> torch.Tensor:
+    """The flat mask of multi-item scoring: behind the prefix a query sees the prefix and, of its
+    own item, what is before it and itself. `positions` [batch_size * width] counts from the
+    prefix's end on, 0 at what parts two items, which only sees the prefix. Waits for the device:
+    the lengths make the mask's size."""
+    device, masks = qo_indptr.device, []
+    positions = positions.to(device, torch.int64).reshape(-1)
+    qo_lens = (qo_indptr[1:] - qo_indptr[:-1]).tolist()
+    for r, (n, m, prefix) in enumerate(zip(qo_lens, kv_lens.tolist(), prefix_lens.tolist())):
+        i = torch.arange(m - n, m, device=device)[:, None]
+        j = torch.arange(m, device=device)
+        own = positions[r * width:(r + 1) * width]
+        if m - prefix > own.shape[0]:
+            raise ValueError(f"token_pos_in_items_ptr: expected at least {m - prefix} positions of "
+                             f"request {r}, behind its prefix, got {own.shape[0]}")
+        at = own[(i - prefix).clamp(min=0)] if own.shape[0] else torch.zeros_like(i)
+        behind = (j < prefix) | ((j > i - at) & (j <= i))
+        masks.append(torch.where(i >= prefix, behind, j <= i).reshape(-1))
+    return torch.cat(masks) if masks else torch.zeros(0, dtype=torch.bool, device=device)
+
+
 class PrefillPlan(Planned):
     """A Planned whose run-time values were given to plan(), as the de-facto API has it."""
 

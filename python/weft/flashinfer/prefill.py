@@ -10,7 +10,7 @@ import torch
 import weft
 from weft.flashinfer._block_tables import attend, two_caches
 from weft.flashinfer._common import missing, not_there, refuse
-from weft.flashinfer._prefill_plan import PrefillPlan
+from weft.flashinfer._prefill_plan import PrefillPlan, item_mask
 from weft.flashinfer.decode import _scales_of
 from weft.flashinfer.page import get_seq_lens
 
@@ -194,10 +194,9 @@ class BatchPrefillWithPagedKVCacheWrapper(_BatchPrefill):
              token_pos_in_items_len=0, max_item_len_ptr=None, seq_lens=None, seq_lens_q=None,
              block_tables=None, max_token_per_sequence=None, max_sequence_kv=None,
              fixed_split_size=None, disable_split_kv=False):
-        """Plans a batch from host or device index arrays; waits for no device. Products are always
-        accumulated in f32, also with use_fp16_qk_reduction."""
-        refuse(prefix_len_ptr=prefix_len_ptr, token_pos_in_items_ptr=token_pos_in_items_ptr,
-               max_item_len_ptr=max_item_len_ptr)
+        """Plans a batch from host or device index arrays; waits for no device, unless items are
+        scored (prefix_len_ptr, token_pos_in_items_ptr). Products are always accumulated in f32,
+        also with use_fp16_qk_reduction."""
         options = dict(head_dim_vo=head_dim_vo, custom_mask=custom_mask,
                        packed_custom_mask=packed_custom_mask, causal=causal,
                        pos_encoding_mode=pos_encoding_mode, sm_scale=sm_scale,
@@ -216,8 +215,15 @@ class BatchPrefillWithPagedKVCacheWrapper(_BatchPrefill):
         self._paged_kv_indices_buf = batch.kv_indices
         self._paged_kv_last_page_len_buf = batch.last_page_len
         masked = custom_mask is not None or packed_custom_mask is not None
-        kv_lens = (get_seq_lens(batch.kv_indptr, batch.last_page_len, page_size) if masked
-                   else None)
+        kv_lens = (get_seq_lens(batch.kv_indptr, batch.last_page_len, page_size)
+                   if masked or prefix_len_ptr is not None else None)
+        if prefix_len_ptr is not None:
+            if masked or window_left >= 0 or token_pos_in_items_ptr is None:
+                raise missing("prefix_len_ptr with a mask, with a window, or without "
+                              "token_pos_in_items_ptr")
+            options["custom_mask"] = item_mask(
+                batch.qo_indptr, kv_lens, prefix_len_ptr, token_pos_in_items_ptr,
+                token_pos_in_items_len or len(token_pos_in_items_ptr) // len(prefix_len_ptr))
         self._planned.configure(
             qo_indptr=qo_indptr, batch=batch, kv_lens=kv_lens, num_qo_heads=num_qo_heads,
             num_kv_heads=num_kv_heads, head_dim_qk=head_dim_qk, page_size=page_size,
