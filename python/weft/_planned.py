@@ -51,6 +51,7 @@ class PlanHolder:
         self.graph = graph
         self._made: Any = None  # the Attention of the last plan
         self._plan: Any = None
+        self._wanted: Any = None  # limits and config of the last plan: most steps ask for them again
 
     def _operator(self, batch_size: int, nnz_qo: int | None, config: dict) -> weft.Attention:
         most, rows = limits(batch_size, nnz_qo)
@@ -67,11 +68,16 @@ class PlanHolder:
         return self._made
 
     def plan(self, nnz_qo: int | None, batch: weft.AttentionBatch, **config: Any) -> None:
-        made = self._operator(batch.qo_indptr.shape[0] - 1, nnz_qo, config)
-        if made is not self._made:
-            memory = torch.empty(made.workspace_bytes, dtype=torch.uint8, device=self.device)
-            self._plan = made.create_plan(memory)
-            self._made = made
+        batch_size = batch.qo_indptr.shape[0] - 1
+        wanted = (*limits(batch_size, nnz_qo), *config.items())
+        if wanted != self._wanted:
+            made = self._operator(batch_size, nnz_qo, config)
+            if made is not self._made:
+                memory = torch.empty(made.workspace_bytes, dtype=torch.uint8, device=self.device)
+                self._plan = made.create_plan(memory)
+                self._made = made
+            self._wanted = wanted
+        made = self._made
         made.plan(batch, self._plan)
         self.q_dtype = made.config.dtype_q
 

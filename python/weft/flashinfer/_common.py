@@ -46,10 +46,12 @@ def torch_dtype(dtype: Any) -> torch.dtype:
     return getattr(torch, dtype) if isinstance(dtype, str) else dtype
 
 
+@lru_cache(maxsize=64)
 def word(name: str, dtype: Any) -> str:
     return dtype_name(name, torch_dtype(dtype))
 
 
+@lru_cache(maxsize=64)
 def q_word(q_data_type: Any, o_data_type: Any = None) -> str:
     """weft's dtype of q. FP8 queries are widened, which is exact in 16 bits."""
     dtype = torch_dtype(q_data_type)
@@ -171,4 +173,6 @@ def split_config(page_size: int, fixed_split_size: int | None, disable_split_kv:
 
 def fixed_indptr(counts: int, step: int, device: torch.device) -> torch.Tensor:
     """0, step, 2 step, ... as int32, made on the device."""
-    return torch.arange(counts + 1, dtype=torch.int32, device=device) * step
+    if step == 0:
+        return torch.zeros(counts + 1, dtype=torch.int32, device=device)
+    return torch.arange(0, counts * step + 1, step, dtype=torch.int32, device=device)

@@ -90,10 +90,22 @@ class PrefillPlan(Planned):
 
     def attend(self, q: torch.Tensor, kv: Any, *, q_scale: Any = None, k_scale: Any = None,
                v_scale: Any = None, out: Any = None, lse: Any = None, return_lse: bool = False,
-               sinks: Any = None, sm_scale: float | None = None, **changes: Any) -> Any:
+               sinks: Any = None, sm_scale: float | None = None, window_left: int | None = None,
+               logits_soft_cap: float | None = None) -> Any:
+        """A layer; None leaves what plan() was given. Engines call this once a layer."""
         if self._plan is None:
             raise RuntimeError("run: expected plan() before it, got none")
+        values = self.values
+        if window_left is not None and window_left != values["window_left"]:
+            values = {**values, "window_left": window_left}
+        if logits_soft_cap is not None and logits_soft_cap != values["logits_soft_cap"]:
+            values = {**values, "logits_soft_cap": logits_soft_cap}
         scale = self.sm_scale if sm_scale is None else sm_scale
-        q, scales = scale_values(q, self.num_kv_heads, scale, q_scale, k_scale, v_scale)
-        values = {**self.values, **{k: v for k, v in changes.items() if v is not None}}
-        return self.run(q, kv, out, lse, return_lse, sink=sinks_value(sinks), **scales, **values)
+        if q_scale is None and k_scale is None and v_scale is None:
+            values = {**values, "sm_scale": scale}
+        else:
+            q, scales = scale_values(q, self.num_kv_heads, scale, q_scale, k_scale, v_scale)
+            values = {**values, **scales}
+        if sinks is not None:
+            values["sink"] = sinks_value(sinks)
+        return self.run(q, kv, out, lse, return_lse, **values)

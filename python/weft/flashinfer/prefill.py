@@ -124,17 +124,15 @@ class _BatchPrefill:
             buffer[:n].copy_(values[name][:n])
             values[name] = buffer
 
-    def _attend(self, q, kv, args, q_scale, k_scale, v_scale, out, lse, return_lse, **changes):
+    def _attend(self, q, kv, args, q_scale, k_scale, v_scale, out, lse, return_lse, sinks=None,
+                window_left=None):
         if args:
             q_scale, k_scale, v_scale = _scales_of(args, q_scale, k_scale, v_scale)
         return self._planned.attend(
             q, kv, q_scale=q_scale, k_scale=k_scale, v_scale=v_scale, out=out, lse=lse,
-            return_lse=return_lse, sm_scale=self._scale_now(), **{
-                "window_left": self._window_left,
-                "logits_soft_cap": max(0.0, self._logits_soft_cap), **changes})
-
-    def _scale_now(self):
-        return self._sm_scale
+            return_lse=return_lse, sinks=sinks, sm_scale=self._sm_scale,
+            window_left=self._window_left if window_left is None else window_left,
+            logits_soft_cap=max(0.0, self._logits_soft_cap))
 
     def run_return_lse(self, *args, **kwargs):
         """run() with return_lse."""
@@ -255,9 +253,8 @@ class BatchPrefillWithPagedKVCacheWrapper(_BatchPrefill):
         refuse(kv_cache_sf=kv_cache_sf, use_fp16_softmax=use_fp16_softmax,
                skip_softmax_threshold_scale_factor=skip_softmax_threshold_scale_factor,
                uses_spcompress=uses_spcompress)
-        changes = {} if window_left is None else {"window_left": window_left}
         return self._attend(q, paged_kv_cache, args, q_scale, k_scale, v_scale, out, lse,
-                            return_lse, sinks=sinks, **changes)
+                            return_lse, sinks, window_left)
 
     def forward(self, q, paged_kv_cache, causal=False, pos_encoding_mode="NONE",
                 use_fp16_qk_reduction=False, k_scale=None, v_scale=None, window_left=-1,
