@@ -51,7 +51,7 @@ class PlanHolder:
         self.graph = graph
         self._made: Any = None  # the Attention of the last plan
         self._plan: Any = None
-        self._wanted: Any = None  # limits and config of the last plan: most steps ask for them again
+        self._wanted: Any = None  # limits and config of the last plan: a step mostly asks again
 
     def _operator(self, batch_size: int, nnz_qo: int | None, config: dict) -> weft.Attention:
         most, rows = limits(batch_size, nnz_qo)
