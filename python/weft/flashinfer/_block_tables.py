@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 import weft
-from weft.flashinfer._common import missing
-from weft.flashinfer._prefill_plan import PrefillPlan
+from weft.flashinfer._common import fixed_indptr, missing
+from weft.flashinfer._prefill_plan import plan_for_one_call
 
 
 def pages_of_tables(block_tables: torch.Tensor, seq_lens: torch.Tensor,
@@ -42,7 +42,7 @@ def qo_indptr_of(query: torch.Tensor, batch_size: int, given: Any) -> torch.Tens
     step = query.shape[0] // max(1, batch_size)
     if step * batch_size != query.shape[0]:
         raise ValueError(f"query: expected a multiple of {batch_size} rows, got {query.shape[0]}")
-    return torch.arange(batch_size + 1, dtype=torch.int32, device=query.device) * step
+    return fixed_indptr(batch_size, step, query.device)
 
 
 def attend(query: torch.Tensor, kv: tuple[torch.Tensor, torch.Tensor], block_tables: torch.Tensor,
@@ -57,7 +57,8 @@ def attend(query: torch.Tensor, kv: tuple[torch.Tensor, torch.Tensor], block_tab
     k, v = kv
     page_axis = 2 if kv_layout == "HND" else 1
     page_size, heads = k.shape[page_axis], k.shape[3 - page_axis]
-    planned = PrefillPlan(query.device)
+    planned = plan_for_one_call(query.device, "tables", query.dtype, k.dtype, query.shape[1:],
+                                v.shape[3], query.shape[0] > 8 * block_tables.shape[0])
     indptr, indices, last = (planned.to_device(name, x) for name, x in zip(
         ("indptr", "block_tables", "last_page_len"),
         pages_of_tables(block_tables, seq_lens, page_size)))

@@ -88,10 +88,11 @@ def alibi_slopes(num_heads: int, device: torch.device) -> torch.Tensor:
     return torch.exp2(torch.cat([-8 * (first + 1), -4 * (2 * rest + 1)]) / n).to(torch.float32)
 
 
-@lru_cache(maxsize=256)
-def operator(kind: type, device: str, config: Any) -> Any:
-    """An operator without a plan, made once for a config and device."""
-    return kind(config, device)
+@lru_cache(maxsize=1024)
+def operator(kind: type, config: type, device: torch.device, /, **fields: Any) -> Any:
+    """An operator without a plan, made once for a device and the fields of its config, which are
+    not made into one each time: callers ask once a layer."""
+    return kind(config(**fields), device_word(device))
 
 
 def host_last(indptr: torch.Tensor) -> int | None:

@@ -3,6 +3,7 @@
 # and the run-time values. Called by prefill.py, attention.py, mla.py, pod.py, sparse.py.
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import torch
@@ -109,3 +110,32 @@ class PrefillPlan(Planned):
         if sinks is not None:
             values["sink"] = sinks_value(sinks)
         return self.run(q, kv, out, lse, return_lse, **values)
+
+
+class _Kept(threading.local):
+    """The plans of calls that plan and run in one, by thread, stream and kind of call: on a stream
+    a call's plan is over when the next one's is made, so its memory serves again."""
+
+    def __init__(self) -> None:
+        self.plans: dict[Any, PrefillPlan] = {}
+
+
+_kept = _Kept()
+MOST_KEPT = 8  # of some 10 MB each
+
+
+def plan_for_one_call(device: torch.device, *kind: Any) -> PrefillPlan:
+    """A PrefillPlan for a call that plans, runs and forgets; `kind` is what its config depends on.
+    What a graph captures has its own: nobody knows when it is replayed."""
+    stream = 0
+    if device.type == "cuda":
+        if torch.cuda.is_current_stream_capturing():
+            return PrefillPlan(device)
+        stream = torch.cuda.current_stream(device).cuda_stream
+    plans, key = _kept.plans, (device, stream, *kind)
+    found = plans.get(key)
+    if found is None:
+        while len(plans) >= MOST_KEPT:
+            del plans[next(iter(plans))]
+        found = plans[key] = PrefillPlan(device)
+    return found

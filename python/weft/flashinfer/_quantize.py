@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 import weft
-from weft.flashinfer._common import FP8, device_word, fixed_indptr, operator, word
+from weft.flashinfer._common import FP8, fixed_indptr, operator
 
 
 def fp8_dtype(quantize_dtype: Any, outputs: tuple[Any, ...]) -> torch.dtype:
@@ -24,10 +24,11 @@ def append(rotated: Any, plain: Any, caches: tuple[Any, Any], scale: float, form
            where: dict[str, Any], kv_layout: str = "nhd", **angles: Any) -> None:
     """rotated [n, heads, dim] (turned by `form`, None not at all) and plain [n, heads, dim_other],
     both times `scale`, into their caches."""
-    made = operator(weft.Append, device_word(rotated.device), weft.AppendConfig(
-        dtype=word("q_rope", rotated.dtype), dtype_kv=word("quantize_dtype", caches[0].dtype),
-        num_kv_heads=rotated.shape[1], head_dim_qk=rotated.shape[2], head_dim_vo=plain.shape[2],
-        page_size=caches[0].shape[1 if kv_layout == "nhd" else 2], kv_layout=kv_layout, rope=form))
+    made = operator(weft.Append, weft.AppendConfig, rotated.device, dtype=rotated.dtype,
+                    dtype_kv=caches[0].dtype, num_kv_heads=rotated.shape[1],
+                    head_dim_qk=rotated.shape[2], head_dim_vo=plain.shape[2],
+                    page_size=caches[0].shape[1 if kv_layout == "nhd" else 2],
+                    kv_layout=kv_layout, rope=form)
     made.run(rotated, plain, caches, k_scale=1.0 / scale, v_scale=1.0 / scale, **where, **angles)
 
 

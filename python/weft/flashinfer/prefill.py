@@ -9,8 +9,8 @@ import torch
 
 import weft
 from weft.flashinfer._block_tables import attend, two_caches
-from weft.flashinfer._common import missing, not_there, refuse
-from weft.flashinfer._prefill_plan import PrefillPlan, item_mask
+from weft.flashinfer._common import fixed_indptr, missing, not_there, refuse
+from weft.flashinfer._prefill_plan import PrefillPlan, item_mask, plan_for_one_call
 from weft.flashinfer.decode import _scales_of
 from weft.flashinfer.page import get_seq_lens
 
@@ -19,12 +19,9 @@ def single(q, k, v, *, causal, kv_layout, pos_encoding_mode, sm_scale, window_le
            logits_soft_cap, rope_scale, rope_theta, return_lse, q_scale=None, k_scale=None,
            v_scale=None, o_dtype=None, custom_mask=None, packed_custom_mask=None):
     """One request as a ragged batch of one."""
-    planned = PrefillPlan(q.device)
+    planned = plan_for_one_call(q.device, "single", q.dtype, k.dtype, q.shape[1:], q.shape[0] > 8)
     kv_len = k.shape[0 if kv_layout == "NHD" else 1]
-    ends = [torch.full((2,), n, dtype=torch.int32, device=planned.device)
-            for n in (q.shape[0], kv_len)]
-    for indptr in ends:
-        indptr[:1].zero_()
+    ends = [fixed_indptr(1, n, planned.device) for n in (q.shape[0], kv_len)]
     planned.configure(
         qo_indptr=ends[0], batch=weft.AttentionBatch(*ends), kv_lens=ends[1][1:],
         num_qo_heads=q.shape[1], num_kv_heads=k.shape[1 if kv_layout == "NHD" else 0],
@@ -361,7 +358,7 @@ def trtllm_batch_context_with_kv_cache(
 def _ragged(q, k, v, qo_indptr, kv_indptr, *, logits_scale, out_scale, causal, window_left=-1,
             soft_cap=None, sinks=None, out=None, out_dtype=None, lse=None, return_lse=False):
     """Plan and run of a ragged batch in one."""
-    planned = PrefillPlan(q.device)
+    planned = plan_for_one_call(q.device, "ragged", q.dtype, k.dtype, q.shape[1:], v.shape[2])
     ends = [planned.to_device(name, x.to(torch.int32)) for name, x in (
         ("cum_seq_lens_q", qo_indptr), ("cum_seq_lens_kv", kv_indptr))]
     planned.configure(

@@ -6,13 +6,13 @@ from __future__ import annotations
 import torch
 
 import weft
-from weft.flashinfer._common import device_word, not_there, operator
+from weft.flashinfer._common import not_there, operator
 
 
 def _packer(x: torch.Tensor, bitorder: str) -> weft.PackBits:
     if bitorder not in ("big", "little"):
         raise ValueError(f"bitorder: expected big or little, got {bitorder!r}")
-    return operator(weft.PackBits, device_word(x.device), weft.PackBitsConfig(bitorder))
+    return operator(weft.PackBits, weft.PackBitsConfig, x.device, order=bitorder)
 
 
 def _bytes(x: torch.Tensor) -> torch.Tensor:

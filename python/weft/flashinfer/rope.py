@@ -3,23 +3,24 @@
 """Rotary position embedding; the functions without _inplace return new tensors."""
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import torch
 
 import weft
 from weft.flashinfer import _quantize
-from weft.flashinfer._common import device_word, layout_word, missing, operator, word
+from weft.flashinfer._common import layout_word, missing, operator
 
 
 def _rotate(q: torch.Tensor, k: torch.Tensor, form: weft.RopeForm, outputs: tuple[Any, Any],
             **where: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    config = weft.RopeConfig(dtype=word("q", q.dtype), num_qo_heads=q.shape[1],
-                             num_kv_heads=k.shape[1], head_dim=q.shape[2], rope=form)
-    made = operator(weft.Rope, device_word(q.device), config)
+    made = operator(weft.Rope, weft.RopeConfig, q.device, dtype=q.dtype, num_qo_heads=q.shape[1],
+                    num_kv_heads=k.shape[1], head_dim=q.shape[2], rope=form)
     return made.run(q, k, q_out=outputs[0], k_out=outputs[1], **where)
 
 
+@lru_cache(maxsize=256)
 def _form(interleave, rotary_dim, head_dim, rope_scale, rope_theta, llama31=None):
     extra = {} if llama31 is None else {
         "llama31": True, "low_freq_factor": float(llama31[0]),
@@ -130,7 +131,7 @@ def _out(given, like, dtype):
 def _cache_form(cos_sin_cache, is_neox):
     if cos_sin_cache.dtype != torch.float32:
         raise ValueError(f"cos_sin_cache: expected float32, got {cos_sin_cache.dtype}")
-    return weft.RopeForm("neox" if is_neox else "interleaved", dim=cos_sin_cache.shape[1])
+    return _form(not is_neox, cos_sin_cache.shape[1], None, 1.0, 1e4)
 
 
 def rope_quantize_fp8(q_rope, k_rope, q_nope, k_nope, cos_sin_cache, pos_ids, is_neox=True,

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 import weft
-from weft.flashinfer._common import device_word, operator, word
+from weft.flashinfer._common import operator
 
 _STEP = 0x9E3779B97F4A7C15 - (1 << 64)  # between the seeds of two rows
 
@@ -17,8 +17,8 @@ _STEP = 0x9E3779B97F4A7C15 - (1 << 64)  # between the seeds of two rows
 def _operator(x: torch.Tensor, kind: str, order: str = "top_k_first") -> weft.Sampling:
     if order not in ("top_k_first", "joint"):
         raise ValueError(f"filter_apply_order: expected top_k_first or joint, got {order!r}")
-    return operator(weft.Sampling, device_word(x.device), weft.SamplingConfig(
-        vocab_size=x.shape[-1], dtype=word("input", x.dtype), input=kind, order=order))
+    return operator(weft.Sampling, weft.SamplingConfig, x.device, vocab_size=x.shape[-1],
+                    dtype=x.dtype, input=kind, order=order)
 
 
 def _each(value: Any, n: int, like: torch.Tensor, dtype: torch.dtype,
@@ -156,8 +156,8 @@ def chain_speculative_sampling(draft_probs, draft_token_ids, target_probs,
     draft_probs [n, drafts, vocab_size], draft_token_ids [n, drafts], target_probs
     [n, drafts + 1, vocab_size]."""
     n, drafts, vocab = draft_probs.shape
-    made = operator(weft.Verify, device_word(draft_probs.device), weft.VerifyConfig(
-        vocab_size=vocab, num_draft=drafts, dtype=word("draft_probs", draft_probs.dtype)))
+    made = operator(weft.Verify, weft.VerifyConfig, draft_probs.device, vocab_size=vocab,
+                    num_draft=drafts, dtype=draft_probs.dtype)
     seeds, offsets = _seeds(n, draft_probs, generator, seed, offset)
     counts = torch.empty((2, n), dtype=torch.int32, device=draft_probs.device)
     tokens = made.run(target_probs, draft_token_ids.to(torch.int32), draft_probs=draft_probs,

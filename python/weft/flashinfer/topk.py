@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 import weft
-from weft.flashinfer._common import device_word, missing, operator, refuse, word
+from weft.flashinfer._common import missing, operator, refuse
 
 
 class TopKTieBreak(enum.IntEnum):
@@ -23,8 +23,8 @@ class TopKTieBreak(enum.IntEnum):
 def _topk(x: torch.Tensor, k: int, tie_break: Any, **config: Any) -> weft.Topk:
     if int(tie_break) == TopKTieBreak.LARGE:
         raise missing("tie_break = LARGE")
-    return operator(weft.Topk, device_word(x.device), weft.TopkConfig(
-        max_len=x.shape[-1], k=int(k), dtype=word("input", x.dtype), **config))
+    return operator(weft.Topk, weft.TopkConfig, x.device, max_len=x.shape[-1], k=int(k),
+                    dtype=x.dtype, **config)
 
 
 def _ints(value: Any) -> Any:
