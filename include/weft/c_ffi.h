@@ -57,6 +57,36 @@ typedef struct weft_call {
 /// `args` and `result` are TVMFFIAny of tvm-ffi, 16 bytes each.
 WEFT_API int weft_ffi_call(void* self, const void* args, int32_t num_args, void* result);
 
+/// Addresses of Python's objects and of functions of its stable ABI, for weft_python_call.
+typedef struct weft_python {
+  uint32_t struct_size;
+  uint32_t reserved;
+  const void* none;
+  const void* type_bool;
+  const void* type_int;
+  const void* type_float;
+  /// The class whose instances are tensors, and its DLPackExchangeAPI (DLPack 1): its
+  /// dltensor_from_py_object_no_sync and current_work_stream.
+  const void* type_tensor;
+  int (*tensor_of)(void* object, weft_tensor* tensor);
+  int (*current_stream)(int32_t device_type, int32_t device_id, void** stream);
+  long long (*as_int)(void* object);    // PyLong_AsLongLong
+  double (*as_float)(void* object);     // PyFloat_AsDouble
+  void* (*from_int)(long value);        // PyLong_FromLong
+  void* (*error_occurred)(void);        // PyErr_Occurred
+  void* (*release)(void);               // PyEval_SaveThread
+  void (*acquire)(void* thread_state);  // PyEval_RestoreThread
+} weft_python;
+
+/// Must precede weft_python_call: what it finds Python by, for the process. Under Python's lock.
+WEFT_API weft_status weft_python_bind(const weft_python* python);
+
+/// weft_ffi_call as a function of Python with the flag METH_FASTCALL, for tensors of one framework:
+/// nothing is allocated, counted or converted. Returns the status as an int of Python; -1, with
+/// nothing called, when an argument is of another class; NULL with Python's exception.
+/// REQUIRES: a build of Python with a global lock.
+WEFT_API void* weft_python_call(void* self, void* const* args, intptr_t num_args);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif

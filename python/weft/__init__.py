@@ -36,9 +36,11 @@ if TYPE_CHECKING:
     from weft.errors import DeviceError, InternalError, LimitError, UnsupportedError
     from weft.merge import Merge, MergeConfig
     from weft.norm import Norm, NormConfig
+    from weft.packbits import PackBits, PackBitsConfig
     from weft.rope import Rope, RopeConfig, RopeForm
     from weft.sampling import Sampling, SamplingConfig
     from weft.topk import Topk, TopkConfig
+    from weft.verify import Verify, VerifyConfig
 
 # Which module each public name stands in.
 _MODULE_OF = {
@@ -48,8 +50,9 @@ _MODULE_OF = {
     "Merge": "merge", "MergeConfig": "merge",
     "Sampling": "sampling", "SamplingConfig": "sampling", "Topk": "topk", "TopkConfig": "topk",
     "Norm": "norm", "NormConfig": "norm", "Activation": "activation",
-    "ActivationConfig": "activation",
+    "ActivationConfig": "activation", "PackBits": "packbits", "PackBitsConfig": "packbits",
     "Rope": "rope", "RopeConfig": "rope", "RopeForm": "rope",
+    "Verify": "verify", "VerifyConfig": "verify",
     "CudaBackend": "device", "Target": "device", "num_cuda_devices": "device",
     "DeviceError": "errors", "InternalError": "errors", "LimitError": "errors",
     "UnsupportedError": "errors",

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-# One function of the C ABI with its args struct, called through tvm-ffi's packed convention
-# (include/weft/c_ffi.h): values go across by position and the library fills the struct. Ctypes
-# would cost about 1 us a field; this costs about 0.05.
+# One function of the C ABI with its args struct, called through the packed convention of
+# include/weft/c_ffi.h: values go across by position and the library fills the struct. torch's
+# tensors go by _direct.py, all others by tvm-ffi. Ctypes would cost about 1 us a field.
 from __future__ import annotations
 
 import ctypes
 from functools import cache
 from typing import Any, Sequence
 
-from weft import _library, _struct
-from weft._tensors import framework_of
+from weft import _library, _struct, _tensors
 
 _KINDS = {"i32": 0, "bool": 0, "f32": 1, "f32_pointer": 2, "tensor": 3, "tensor_pair": 4}
 _FORMS = {"args": 0, "plan_args": 1, "args_plan": 2}
@@ -35,15 +34,14 @@ def packed() -> tuple[Any, int]:
     """The packed function, and the address of tvm-ffi's way to the current stream."""
     import tvm_ffi
     function = tvm_ffi.Function.__from_extern_c__(_library.address("weft_ffi_call"))
-    stream = ctypes.cast(tvm_ffi.LIB.TVMFFIEnvGetStream, ctypes.c_void_p).value
-    return function, stream
+    return function, _library.pointer(tvm_ffi.LIB.TVMFFIEnvGetStream)
 
 
 class Call:
     """One function of the C ABI: `values` names the fields in the order they are passed; "k+v" is
     a pair of tensors or one joined tensor."""
 
-    def __init__(self, function: str, struct: type[ctypes.Structure], values: str,
+    def __init__(self, function: str, struct: type[_struct.Struct], values: str,
                  form: str = "args") -> None:
         self.name, self.struct, self.form = function, struct, form
         self.values = values.split()
@@ -73,12 +71,19 @@ class Call:
 
     def slow(self, stream: int | None, handle: int, plan: int | None,
              values: Sequence[Any], outputs: Sequence[str] = ()) -> None:
-        """The call for tensors that do not cross as they are, and for mixtures."""
+        """The call for any tensors, and for mixtures."""
         function, at = self.bound()
+        direct = _tensors.direct_call
+        if direct is not None:
+            status = direct(at, stream, handle, plan, *values)
+            if status == 0:
+                return
+            if status > 0:
+                _library.raise_status(status)
         crossed = []
         for name, value in zip(self.names, values):
             if value is not None and not isinstance(value, (int, float, bool)):
-                own = framework_of(name, value)
+                own = _tensors.framework_of(name, value)
                 stream = own.stream(value) if stream is None else stream
                 value = own.cross(name, value, name in outputs)
             crossed.append(value)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ctypes
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from weft.errors import BY_STATUS, DeviceError
 
@@ -44,9 +45,14 @@ def check(status: int) -> None:
         raise_status(status)
 
 
+def pointer(function: Any) -> int:
+    """Address of a function of ctypes'."""
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
 def address(name: str) -> int:
     """Address of a function of the C ABI."""
-    return ctypes.cast(getattr(library(), name), ctypes.c_void_p).value
+    return pointer(getattr(library(), name))
 
 
 def text(name: str, *arguments) -> str:

@@ -49,8 +49,9 @@ class PlanHolder:
         if self.device.type == "cuda" and self.device.index is None:
             self.device = torch.device("cuda", torch.cuda.current_device())
         self.graph = graph
-        self._made: weft.Attention | None = None
-        self._plan: weft.AttentionPlan | None = None
+        self._made: Any = None  # the Attention of the last plan
+        self._plan: Any = None
+        self._wanted: Any = None  # limits and config of the last plan: a step mostly asks again
 
     def _operator(self, batch_size: int, nnz_qo: int | None, config: dict) -> weft.Attention:
         most, rows = limits(batch_size, nnz_qo)
@@ -67,13 +68,22 @@ class PlanHolder:
         return self._made
 
     def plan(self, nnz_qo: int | None, batch: weft.AttentionBatch, **config: Any) -> None:
-        made = self._operator(batch.qo_indptr.shape[0] - 1, nnz_qo, config)
-        if made is not self._made:
-            memory = torch.empty(made.workspace_bytes, dtype=torch.uint8, device=self.device)
-            self._plan = made.create_plan(memory)
-            self._made = made
+        batch_size = batch.qo_indptr.shape[0] - 1
+        wanted = (*limits(batch_size, nnz_qo), *config.items())
+        if wanted != self._wanted:
+            made = self._operator(batch_size, nnz_qo, config)
+            if made is not self._made:
+                memory = torch.empty(made.workspace_bytes, dtype=torch.uint8, device=self.device)
+                self._plan = made.create_plan(memory)
+                self._made = made
+            self._wanted = wanted
+        made = self._made
         made.plan(batch, self._plan)
         self.q_dtype = made.config.dtype_q
+
+    def replan(self, batch: weft.AttentionBatch) -> None:
+        """Another batch of the last plan's configuration and limits."""
+        self._made.plan(batch, self._plan)
 
     @property
     def attention(self) -> weft.Attention:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import MISSING, fields
-from typing import Any
+from typing import Any, ClassVar
 
 from weft import _library
 
@@ -20,6 +20,7 @@ ENUMS = {
     "filter_order": ("top_k_first", "joint"),
     "norm_kind": ("rms", "layer"),
     "activation_kind": ("silu", "gelu", "gelu_tanh"),
+    "bit_order": ("little", "big"),
     "isa": ("scalar", "avx2", "avx512", "avx512_bf16", "amx_bf16"),
 }
 # What frameworks call the dtypes.
@@ -27,9 +28,15 @@ ALIASES = {
     "float32": "f32", "float": "f32", "float16": "f16", "half": "f16", "bfloat16": "bf16",
     "float8_e4m3fn": "e4m3", "float8_e5m2": "e5m2", "int32": "i32", "int64": "i64", "uint8": "u8",
 }
-_WORDS = {"i32": ctypes.c_int32, "u32": ctypes.c_uint32, "f32": ctypes.c_float,
-          "i64": ctypes.c_int64, "f64": ctypes.c_double, "bool": ctypes.c_int32,
-          **dict.fromkeys(ENUMS, ctypes.c_int32)}
+_WORDS: dict[str, Any] = {
+    "i32": ctypes.c_int32, "u32": ctypes.c_uint32, "f32": ctypes.c_float, "i64": ctypes.c_int64,
+    "f64": ctypes.c_double, "bool": ctypes.c_int32, **dict.fromkeys(ENUMS, ctypes.c_int32)}
+
+
+class Struct(ctypes.Structure):
+    """One of the C ABI's, with the kind of each field."""
+
+    kinds: ClassVar[dict[str, str]]
 
 
 def dtype_name(name: str, dtype: Any) -> str:
@@ -46,13 +53,13 @@ def dtype_name(name: str, dtype: Any) -> str:
     return word
 
 
-def declare(name: str, words: str) -> type[ctypes.Structure]:
+def declare(name: str, words: str) -> type[Struct]:
     """The ctypes struct `name` of c_api.h: struct_size, then each "field:kind". A kind that is no
     number or enum is a pointer."""
     kinds = dict(word.split(":") for word in words.split())
-    members = [("struct_size", ctypes.c_uint32)]
+    members: list[tuple[str, Any]] = [("struct_size", ctypes.c_uint32)]
     members += [(field, _WORDS.get(kind, ctypes.c_void_p)) for field, kind in kinds.items()]
-    return type(name, (ctypes.Structure,), {"_fields_": members, "kinds": kinds})
+    return type(name, (Struct,), {"_fields_": members, "kinds": kinds})
 
 
 def initialised(struct: type[ctypes.Structure], init: str | None = None) -> ctypes.Structure:
@@ -84,7 +91,7 @@ def number_of(name: str, kind: str, value: Any) -> Any:
 class Config:
     """A frozen dataclass whose fields have the names of `_struct`'s."""
 
-    _struct: type[ctypes.Structure]
+    _struct: type[Struct]
 
     def __post_init__(self) -> None:
         for name, kind in self._struct.kinds.items():
@@ -92,7 +99,7 @@ class Config:
                 object.__setattr__(self, name, dtype_name(name, getattr(self, name)))
 
     def _to_c(self) -> ctypes.Structure:
-        made = initialised(self._struct)
+        made: Any = initialised(self._struct)
         made.kept = []
         for name, kind in self._struct.kinds.items():
             value = getattr(self, name, None)

@@ -27,6 +27,8 @@ class _DLTensor(ctypes.Structure):
 class _Pointer(ctypes.c_void_p):
     """Address of a DLTensor, with what it points at."""
 
+    kept: Any
+
 
 def numpy_pointer(name: str, array: Any, output: bool = False) -> _Pointer:
     """A NumPy array as a DLTensor; __dlpack__ refuses bf16, fp8 and read-only ones."""
@@ -61,13 +63,22 @@ def device_pointer(name: str, tensor: Any) -> _Pointer:
     return pointer
 
 
+# The call that takes torch's tensors as they are, once torch was seen; see _direct.py.
+direct_call: Any = None
+
+
 class Framework:
-    """What weft asks of a framework. `direct`: its tensors cross as they are."""
+    """What weft asks of a framework. `direct`: its tensors cross as they are, by `call`, and it may
+    be `compiling`."""
 
     direct = False
+    call: Any
+    compiling: Any
+    numpy: Any
 
-    def compiling(self) -> bool:
-        return False
+    def empty(self, like: Any, shape: tuple[int, ...], word: str) -> Any:
+        """A tensor to write to, where `like` is."""
+        raise NotImplementedError
 
     def cross(self, name: str, tensor: Any, output: bool = False) -> Any:
         return tensor
@@ -113,28 +124,30 @@ class Torch(Framework):
     def __init__(self) -> None:
         import torch
         self.torch = torch
-        self.dtypes = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16,
-                       "i32": torch.int32, "i64": torch.int64, "u8": torch.uint8}
+        self.dtypes: dict[str, Any] = {
+            "f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16,
+            "i32": torch.int32, "i64": torch.int64, "u8": torch.uint8}
         for word, name in (("e4m3", "float8_e4m3fn"), ("e5m2", "float8_e5m2")):
             self.dtypes[word] = getattr(torch, name, None)
-        from weft import _compile
+        from weft import _compile, _direct
         self._library = _compile.register()
         self._new = torch.empty
-        self._compiling = torch.compiler.is_compiling
-
-    def compiling(self) -> bool:
-        return self._compiling()
+        self.compiling = torch.compiler.is_compiling
+        global direct_call
+        direct_call = _direct.function(torch.Tensor)
+        # Where it is not there: a call that takes nothing.
+        self.call = direct_call or (lambda *_: -1)
 
     def dtype(self, word: str) -> Any:
         return self.dtypes[word]
 
     def empty(self, like: Any, shape: tuple[int, ...], word: str) -> Any:
-        return self._new(shape, dtype=self.dtypes[word], device=like.device)
+        return self._new(*shape, dtype=self.dtypes[word], device=like.device)  # a tuple costs more
 
 
 class CuPy(Framework):
     def __init__(self) -> None:
-        import cupy
+        import cupy  # type: ignore[import-not-found]
         self.cupy = cupy
         self.numpy = NumPy()
 

@@ -101,7 +101,7 @@ class AttentionPlan:
         self.attention = attention
         self.batch: AttentionBatch | None = None
         self._workspace = workspace
-        self._handle: int = made.value
+        self._handle: int = made.value or 0
         self._owned = made
         self._token = _compile.number(self)
         self._destroy = lib.weft_attention_plan_destroy
@@ -207,6 +207,7 @@ class Attention(Operator):
         self._head_dim_vo: int = config.head_dim_vo or config.head_dim_qk
         self._token = _compile.number(self)
         self._run, self._run_at = RUN.bound()
+        self._plan_at = PLAN.bound()[1]
 
     @property
     def workspace_bytes(self) -> int:
@@ -233,9 +234,17 @@ class Attention(Operator):
             raise ValueError(f"plan: expected one made by this Attention, got {plan!r}")
         if not isinstance(batch, AttentionBatch):
             raise TypeError(f"batch: expected an AttentionBatch, got {type(batch).__name__}")
-        arrays = [_tensors.indices(name, getattr(batch, name)) for name in PLAN.names]
-        PLAN.slow(stream, self._handle, plan._handle, arrays)
-        plan.batch = AttentionBatch(*arrays)
+        arrays = (batch.qo_indptr, batch.kv_indptr, batch.kv_indices, batch.last_page_len)
+        call = _tensors.direct_call
+        status = -1 if call is None else call(self._plan_at, stream, self._handle, plan._handle,
+                                              *arrays)
+        if status > 0:
+            _library.raise_status(status)
+        if status < 0:
+            crossed = [_tensors.indices(name, array) for name, array in zip(PLAN.names, arrays)]
+            PLAN.slow(stream, self._handle, plan._handle, crossed)
+            batch = AttentionBatch(*crossed)
+        plan.batch = batch
         return plan
 
     def run(self, plan: AttentionPlan, q: Any, kv: Any, *, out: Any = None, lse: Any = None,
@@ -274,12 +283,14 @@ class Attention(Operator):
                                        window_left, k_scale, v_scale, k_scales, v_scales, sink,
                                        alibi_slopes, custom_mask, mask_indptr, lse_base2)
                 return out, lse
-            status = self._run(self._run_at, stream, self._handle, plan._handle, q, k, v, out, lse,
-                               sm_scale, logits_soft_cap, window_left, k_scale, v_scale, k_scales,
-                               v_scales, sink, alibi_slopes, custom_mask, mask_indptr, lse_base2)
-            if status:
+            status = framework.call(
+                self._run_at, stream, self._handle, plan._handle, q, k, v, out, lse, sm_scale,
+                logits_soft_cap, window_left, k_scale, v_scale, k_scales, v_scales, sink,
+                alibi_slopes, custom_mask, mask_indptr, lse_base2)
+            if status == 0:
+                return out, lse
+            if status > 0:
                 _library.raise_status(status)
-            return out, lse
         RUN.slow(stream, self._handle, plan._handle,
                  (q, k, v, out, lse, sm_scale, logits_soft_cap, window_left, k_scale, v_scale,
                   k_scales, v_scales, sink, alibi_slopes, custom_mask, mask_indptr, lse_base2),

@@ -1,30 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // The packed call of c_ffi.h: values into an args struct by a table of fields, then the C ABI's own
 // function. Knows no operator, and of tvm-ffi only the layout of its values.
+#include "src/api/ffi.h"
+
 #include <array>
 #include <cstring>
 
 #include "src/api/boundary.h"
 #include "src/api/c_struct.h"
-#include "weft/c_ffi.h"
 
 using namespace weft;        // NOLINT(google-build-using-namespace): this file is one wall of it
 using namespace weft::capi;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
-// TVMFFIAny and its type indices, which tvm-ffi keeps stable within 0.1.
-struct Value {
-  int32_t type;
-  uint32_t padding;
-  union {
-    int64_t i64;
-    double f64;
-    void* pointer;
-  };
-};
-static_assert(sizeof(Value) == 16);
-enum : int32_t { kNone = 0, kInt = 1, kBool = 2, kFloat = 3, kOpaque = 4, kDLTensor = 7 };
 constexpr int32_t kTensorObject = 70;
 constexpr size_t kObjectHeader = 24;  // of a tvm-ffi object, before its DLTensor
 
@@ -185,35 +174,42 @@ int32_t count_values(const weft_call& call) {
   return count;
 }
 
-weft_status run(const Value* values, int32_t num_args) {
+weft_status call(const Value* values, int32_t num_args) {
   check_range("values", num_args, kLeading, INT32_MAX);
-  const auto* call = static_cast<const weft_call*>(handle_of("call", values[0]));
-  if (call == nullptr) refuse("call", "the address of a weft_call", values[0]);
-  check_call(*call, num_args, count_values(*call));
+  const auto* told = static_cast<const weft_call*>(handle_of("call", values[0]));
+  if (told == nullptr) refuse("call", "the address of a weft_call", values[0]);
+  check_call(*told, num_args, count_values(*told));
   Frame frame;
-  std::memcpy(frame.args.data(), call->defaults, call->args_size);
+  std::memcpy(frame.args.data(), told->defaults, told->args_size);
   const Value* next = values + kLeading;
-  for (int32_t i = 0; i < call->num_fields; ++i) next += fill(call->fields[i], next, frame);
+  for (int32_t i = 0; i < told->num_fields; ++i) next += fill(told->fields[i], next, frame);
   weft_executor executor{};
   executor.struct_size = sizeof(executor);
   if (values[1].type != kNone) {
     executor.stream = handle_of("stream", values[1]);
-  } else if (frame.on_cuda != nullptr && call->current_stream != nullptr) {
-    executor.stream = call->current_stream(WEFT_DEVICE_CUDA, frame.on_cuda->device.device_id);
+  } else if (frame.on_cuda != nullptr && told->current_stream != nullptr) {
+    executor.stream = told->current_stream(WEFT_DEVICE_CUDA, frame.on_cuda->device.device_id);
   }
-  return invoke(*call, handle_of("handle", values[2]), handle_of("plan", values[3]),
+  return invoke(*told, handle_of("handle", values[2]), handle_of("plan", values[3]),
                 frame.args.data(), &executor);
 }
 
 }  // namespace
 
-int weft_ffi_call(void*, const void* args, int32_t num_args, void* result) {
+namespace weft::capi {
+
+weft_status call_packed(const Value* values, int32_t num_args) noexcept {
   weft_status called = WEFT_STATUS_OK;
-  const weft_status packed =
-      guard([&] { called = run(static_cast<const Value*>(args), num_args); });
+  const weft_status packed = guard([&] { called = call(values, num_args); });
+  return packed != WEFT_STATUS_OK ? packed : called;
+}
+
+}  // namespace weft::capi
+
+int weft_ffi_call(void*, const void* args, int32_t num_args, void* result) {
   Value out{};
   out.type = kInt;
-  out.i64 = packed != WEFT_STATUS_OK ? packed : called;
+  out.i64 = call_packed(static_cast<const Value*>(args), num_args);
   std::memcpy(result, &out, sizeof(out));
   return 0;
 }

@@ -169,6 +169,25 @@ def test_custom_mask(rng, device, packed):
 
 
 @on_devices
+def test_items_see_the_prefix_and_themselves(rng, device):
+    b = Batch(rng, device, kv_lens=[9, 6], qo_lens=[7, 6])  # prefixes of 3 and 2, 2 of them cached
+    items = [[0, 1, 2, 0, 1, 0], [0, 1, 2, 3]]
+    positions = torch.tensor([*items[0], 0, *items[1], 0, 0, 0], dtype=torch.uint16)
+    masks = []
+    for (n, m, prefix), own in zip(((7, 9, 3), (6, 6, 2)), items):
+        mask = np.zeros((n, m), bool)
+        for row, i in enumerate(range(m - n, m)):
+            mask[row, :i + 1 if i < prefix else prefix] = True
+            if i >= prefix:
+                mask[row, i + 1 - own[i - prefix]:i + 1] = True
+        masks.append(mask)
+    wrapper = prefill(b, causal=True, token_pos_in_items_ptr=positions, token_pos_in_items_len=7,
+                      prefix_len_ptr=torch.tensor([3, 2], dtype=torch.int32),
+                      max_item_len_ptr=torch.tensor([2, 3], dtype=torch.int32))
+    b.check(*wrapper.run(b.q, b.kv, return_lse=True), mask=masks)
+
+
+@on_devices
 def test_ragged(rng, device):
     qo_lens, kv_lens = [3, 1, 8], [3, 9, 8]
     qo, kv = (torch.tensor([0, *np.cumsum(x)], dtype=torch.int32) for x in (qo_lens, kv_lens))
@@ -452,3 +471,6 @@ def test_what_is_wrong_raises(rng):
         decode(b).run(b.q, b.kv, kv_cache_sf=b.q)
     with pytest.raises(NotImplementedError, match="prefix_len_ptr"):
         prefill(b, prefix_len_ptr=b.last)
+    with pytest.raises(ValueError, match="token_pos_in_items_ptr: expected at least 5"):
+        prefill(b, prefix_len_ptr=torch.zeros(4, dtype=torch.int32), token_pos_in_items_len=2,
+                token_pos_in_items_ptr=torch.zeros(8, dtype=torch.uint16))

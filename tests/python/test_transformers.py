@@ -76,26 +76,46 @@ def test_logits_with_padding(family, device):
     right = mask.flip(1)
     eager, ours = both(model, lambda: model(ids, attention_mask=right).logits)
     assert_logits(eager, ours, right, device)
-    eager, ours = both(model, lambda: model(ids).logits)
-    assert_logits(eager, ours, torch.ones_like(mask), device)
+    for some in (ids, ids[:1]):
+        eager, ours = both(model, lambda: model(some).logits)
+        assert_logits(eager, ours, torch.ones_like(some), device)
+    eager, ours = both(model, lambda: model(ids[:1], attention_mask=mask[:1]).logits)
+    assert_logits(eager, ours, mask[:1], device)
 
 
 @on_families
 def test_greedy_text_is_that_of_eager(family):
     model = model_of(family, "cpu")
     ids, mask = inputs("cpu")
-    eager, ours = both(model, lambda: model.generate(
-        ids, attention_mask=mask, max_new_tokens=16, do_sample=False))
-    assert eager.tolist() == ours.tolist() and eager.shape[1] > 12
+    for n, new in ((3, 16), (1, 6)):
+        eager, ours = both(model, lambda: model.generate(
+            ids[-n:], attention_mask=mask[-n:], max_new_tokens=new, do_sample=False))
+        assert eager.tolist() == ours.tolist() and eager.shape[1] > 12
+    eager, ours = both(model, lambda: model.generate(ids[:1], max_new_tokens=6, do_sample=False))
+    assert eager.tolist() == ours.tolist()
 
 
-def test_a_static_cache():
+@pytest.mark.parametrize("n", [3, 1])
+def test_a_static_cache(n):
     model = model_of("mistral", "cpu")
     ids, mask = inputs("cpu")
     eager, ours = both(model, lambda: model.generate(
-        ids, attention_mask=mask, max_new_tokens=8, do_sample=False,
+        ids[:n], attention_mask=mask[:n] if n > 1 else None, max_new_tokens=8, do_sample=False,
         cache_implementation="static", disable_compile=True))
     assert eager.tolist() == ours.tolist()
+
+
+def test_plans_of_ended_steps_serve_again():
+    from weft.integrations import transformers_dense
+    model = model_of("gemma2", "cpu")  # two kinds of layers: two plans at a time
+    model.set_attn_implementation("weft")
+    ids, _ = inputs("cpu")
+    with torch.no_grad():
+        model.generate(ids[:1], max_new_tokens=4, do_sample=False)
+        held = {id(h) for idle in transformers_dense._idle.plans.values() for h in idle}
+        model.generate(ids[:1], max_new_tokens=8, do_sample=False)
+    assert {id(h) for idle in transformers_dense._idle.plans.values() for h in idle} == held
+    assert all(len(idle) <= 2 for idle in transformers_dense._idle.plans.values())
 
 
 def test_chunks_onto_a_cache():

@@ -32,8 +32,9 @@ def refuse(**given: Any) -> None:
 def not_there(module: str, names: str, operator: str) -> dict[str, Any]:
     """Functions and classes of the de-facto API whose operator weft does not have yet."""
     def make(name: str) -> Any:
-        def entry(*args: Any, **kwargs: Any) -> Any:
+        def raises(*args: Any, **kwargs: Any) -> Any:
             raise missing(f"flashinfer.{module}.{name} (operator: {operator})")
+        entry: Any = raises
         entry.__name__ = entry.__qualname__ = name
         entry.__doc__ = f"Not there yet: weft has no operator {operator}. Raises."
         entry.weft_missing = True
@@ -45,10 +46,12 @@ def torch_dtype(dtype: Any) -> torch.dtype:
     return getattr(torch, dtype) if isinstance(dtype, str) else dtype
 
 
+@lru_cache(maxsize=64)
 def word(name: str, dtype: Any) -> str:
     return dtype_name(name, torch_dtype(dtype))
 
 
+@lru_cache(maxsize=64)
 def q_word(q_data_type: Any, o_data_type: Any = None) -> str:
     """weft's dtype of q. FP8 queries are widened, which is exact in 16 bits."""
     dtype = torch_dtype(q_data_type)
@@ -85,10 +88,11 @@ def alibi_slopes(num_heads: int, device: torch.device) -> torch.Tensor:
     return torch.exp2(torch.cat([-8 * (first + 1), -4 * (2 * rest + 1)]) / n).to(torch.float32)
 
 
-@lru_cache(maxsize=256)
-def operator(kind: type, device: str, config: Any) -> Any:
-    """An operator without a plan, made once for a config and device."""
-    return kind(config, device)
+@lru_cache(maxsize=1024)
+def operator(kind: type, config: type, device: torch.device, /, **fields: Any) -> Any:
+    """An operator without a plan, made once for a device and the fields of its config, which are
+    not made into one each time: callers ask once a layer."""
+    return kind(config(**fields), device_word(device))
 
 
 def host_last(indptr: torch.Tensor) -> int | None:
@@ -170,4 +174,6 @@ def split_config(page_size: int, fixed_split_size: int | None, disable_split_kv:
 
 def fixed_indptr(counts: int, step: int, device: torch.device) -> torch.Tensor:
     """0, step, 2 step, ... as int32, made on the device."""
-    return torch.arange(counts + 1, dtype=torch.int32, device=device) * step
+    if step == 0:
+        return torch.zeros(counts + 1, dtype=torch.int32, device=device)
+    return torch.arange(0, counts * step + 1, step, dtype=torch.int32, device=device)

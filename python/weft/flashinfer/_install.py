@@ -12,6 +12,8 @@ _DEEPER = {
     "attention._core": "attention", "mla._core": "mla", "testing.utils": "testing",
     "quantization.packbits": "quantization", "gemm.gemm_base": "gemm",
     "logits_processor.pipeline": "logits_processor", "jit.attention": "jit",
+    "jit.core": "jit", "jit.cpp_ext": "jit", "cutile": "utils", "cutile.cutile_common": "utils",
+    "logits_processor.types": "logits_processor", "logits_processor.processors": "logits_processor",
 }
 
 

@@ -3,6 +3,7 @@
 # and the run-time values. Called by prefill.py, attention.py, mla.py, pod.py, sparse.py.
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from weft.flashinfer._common import (Planned, alibi_slopes, default_scale, host_
 from weft.flashinfer.quantization import pack_segments
 
 
-def mask_bits(qo_indptr: torch.Tensor, kv_lens: torch.Tensor, custom_mask: Any,
+def mask_bits(qo_indptr: torch.Tensor, kv_lens: Any, custom_mask: Any,
               packed_custom_mask: Any) -> tuple[torch.Tensor, torch.Tensor]:
     """Bits [qo_len, kv_len] of each request, each from a byte of its own on; and those bytes."""
     counts = (qo_indptr[1:] - qo_indptr[:-1]).to(torch.int64) * kv_lens.to(torch.int64)
@@ -28,18 +29,40 @@ def mask_bits(qo_indptr: torch.Tensor, kv_lens: torch.Tensor, custom_mask: Any,
     return pack_segments(custom_mask, indptr, "little", size)
 
 
+def item_mask(qo_indptr: torch.Tensor, kv_lens: torch.Tensor, prefix_lens: torch.Tensor,
+              positions: torch.Tensor, width: int) -> torch.Tensor:
+    """The flat mask of multi-item scoring: behind the prefix a query sees the prefix and, of its
+    own item, what is before it and itself. `positions` [batch_size * width] counts from the
+    prefix's end on, 0 at what parts two items, which only sees the prefix. Waits for the device:
+    the lengths make the mask's size."""
+    device, masks = qo_indptr.device, []
+    positions = positions.to(device, torch.int64).reshape(-1)
+    qo_lens = (qo_indptr[1:] - qo_indptr[:-1]).tolist()
+    for r, (n, m, prefix) in enumerate(zip(qo_lens, kv_lens.tolist(), prefix_lens.tolist())):
+        i = torch.arange(m - n, m, device=device)[:, None]
+        j = torch.arange(m, device=device)
+        own = positions[r * width:(r + 1) * width]
+        if m - prefix > own.shape[0]:
+            raise ValueError(f"token_pos_in_items_ptr: expected at least {m - prefix} positions of "
+                             f"request {r}, behind its prefix, got {own.shape[0]}")
+        at = own[(i - prefix).clamp(min=0)] if own.shape[0] else torch.zeros_like(i)
+        behind = (j < prefix) | ((j > i - at) & (j <= i))
+        masks.append(torch.where(i >= prefix, behind, j <= i).reshape(-1))
+    return torch.cat(masks) if masks else torch.zeros(0, dtype=torch.bool, device=device)
+
+
 class PrefillPlan(Planned):
     """A Planned whose run-time values were given to plan(), as the de-facto API has it."""
 
     def configure(self, *, qo_indptr: torch.Tensor, batch: weft.AttentionBatch,
-                  kv_lens: torch.Tensor, num_qo_heads: int, num_kv_heads: int, head_dim_qk: int,
-                  head_dim_vo: int | None, page_size: int, kv_layout: str, causal: bool,
-                  sm_scale: float | None, window_left: int, logits_soft_cap: float | None,
-                  pos_encoding_mode: str = "NONE", rope_scale: Any = None, rope_theta: Any = None,
-                  q_data_type: Any = "float16", kv_data_type: Any = None, o_data_type: Any = None,
-                  custom_mask: Any = None, packed_custom_mask: Any = None,
-                  fixed_split_size: int | None = None, disable_split_kv: bool = False,
-                  nnz_qo: int | None = None) -> None:
+                  kv_lens: torch.Tensor | None, num_qo_heads: int, num_kv_heads: int,
+                  head_dim_qk: int, head_dim_vo: int | None, page_size: int, kv_layout: str,
+                  causal: bool, sm_scale: float | None, window_left: int,
+                  logits_soft_cap: float | None, pos_encoding_mode: str = "NONE",
+                  rope_scale: Any = None, rope_theta: Any = None, q_data_type: Any = "float16",
+                  kv_data_type: Any = None, o_data_type: Any = None, custom_mask: Any = None,
+                  packed_custom_mask: Any = None, fixed_split_size: int | None = None,
+                  disable_split_kv: bool = False, nnz_qo: int | None = None) -> None:
         """Plans `batch`; `qo_indptr` is the caller's own array, which may lie on the host."""
         masked = custom_mask is not None or packed_custom_mask is not None
         kv_dtype = torch_dtype(q_data_type if kv_data_type is None else kv_data_type)
@@ -68,10 +91,51 @@ class PrefillPlan(Planned):
 
     def attend(self, q: torch.Tensor, kv: Any, *, q_scale: Any = None, k_scale: Any = None,
                v_scale: Any = None, out: Any = None, lse: Any = None, return_lse: bool = False,
-               sinks: Any = None, sm_scale: float | None = None, **changes: Any) -> Any:
+               sinks: Any = None, sm_scale: float | None = None, window_left: int | None = None,
+               logits_soft_cap: float | None = None) -> Any:
+        """A layer; None leaves what plan() was given. Engines call this once a layer."""
         if self._plan is None:
             raise RuntimeError("run: expected plan() before it, got none")
+        values = self.values
+        if window_left is not None and window_left != values["window_left"]:
+            values = {**values, "window_left": window_left}
+        if logits_soft_cap is not None and logits_soft_cap != values["logits_soft_cap"]:
+            values = {**values, "logits_soft_cap": logits_soft_cap}
         scale = self.sm_scale if sm_scale is None else sm_scale
-        q, scales = scale_values(q, self.num_kv_heads, scale, q_scale, k_scale, v_scale)
-        values = {**self.values, **{k: v for k, v in changes.items() if v is not None}}
-        return self.run(q, kv, out, lse, return_lse, sink=sinks_value(sinks), **scales, **values)
+        if q_scale is None and k_scale is None and v_scale is None:
+            values = {**values, "sm_scale": scale}
+        else:
+            q, scales = scale_values(q, self.num_kv_heads, scale, q_scale, k_scale, v_scale)
+            values = {**values, **scales}
+        if sinks is not None:
+            values["sink"] = sinks_value(sinks)
+        return self.run(q, kv, out, lse, return_lse, **values)
+
+
+class _Kept(threading.local):
+    """The plans of calls that plan and run in one, by thread, stream and kind of call: on a stream
+    a call's plan is over when the next one's is made, so its memory serves again."""
+
+    def __init__(self) -> None:
+        self.plans: dict[Any, PrefillPlan] = {}
+
+
+_kept = _Kept()
+MOST_KEPT = 8  # of some 10 MB each
+
+
+def plan_for_one_call(device: torch.device, *kind: Any) -> PrefillPlan:
+    """A PrefillPlan for a call that plans, runs and forgets; `kind` is what its config depends on.
+    What a graph captures has its own: nobody knows when it is replayed."""
+    stream = 0
+    if device.type == "cuda":
+        if torch.cuda.is_current_stream_capturing():
+            return PrefillPlan(device)
+        stream = torch.cuda.current_stream(device).cuda_stream
+    plans, key = _kept.plans, (device, stream, *kind)
+    found = plans.get(key)
+    if found is None:
+        while len(plans) >= MOST_KEPT:
+            del plans[next(iter(plans))]
+        found = plans[key] = PrefillPlan(device)
+    return found

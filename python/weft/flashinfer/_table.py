@@ -13,7 +13,7 @@ MODULES = ("decode", "prefill", "attention", "mla", "cascade", "pod", "sparse", 
            "quantization", "concat_ops", "utils", "testing", "norm", "activation", "sampling",
            "topk", "gemm", "xqa", "logits_processor", "jit")
 # Shared between our modules alone.
-INTERNAL = {"single", "pages_of_tables", "joined_cache", "pack_segments", "bit_values"}
+INTERNAL = {"single", "joined_cache", "pack_segments", "draw"}
 
 HEAD = """# FlashInfer's API on weft
 

@@ -8,15 +8,15 @@ from typing import Any
 import torch
 
 import weft
-from weft.flashinfer._common import device_word, operator, word
+from weft.flashinfer._common import operator
 
 
 def _gated(kind: str, x: torch.Tensor, out: Any) -> torch.Tensor:
     hidden = x.shape[-1] // 2
     if out is None:
         out = torch.empty((*x.shape[:-1], hidden), dtype=x.dtype, device=x.device)
-    made = operator(weft.Activation, device_word(x.device), weft.ActivationConfig(
-        hidden=hidden, dtype=word("input", x.dtype), dtype_out=word("out", out.dtype), kind=kind))
+    made = operator(weft.Activation, weft.ActivationConfig, x.device, hidden=hidden, dtype=x.dtype,
+                    dtype_out=out.dtype, kind=kind)
     made.run(x.view(-1, x.shape[-1]), out=out.view(-1, hidden))
     return out
 

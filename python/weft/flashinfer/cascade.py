@@ -6,16 +6,15 @@ from __future__ import annotations
 import torch
 
 import weft
-from weft.flashinfer._common import device_word, operator, word
+from weft.flashinfer._common import operator
 from weft.flashinfer.decode import BatchDecodeWithPagedKVCacheWrapper
 from weft.flashinfer.prefill import (BatchPrefillWithPagedKVCacheWrapper,
                                      single_prefill_with_kv_cache)
 
 
 def _merge(v: torch.Tensor) -> weft.Merge:
-    config = weft.MergeConfig(dtype=word("v", v.dtype), num_heads=v.shape[-2],
-                              head_dim=v.shape[-1], lse_base2=True)
-    return operator(weft.Merge, device_word(v.device), config)
+    return operator(weft.Merge, weft.MergeConfig, v.device, dtype=v.dtype, num_heads=v.shape[-2],
+                    head_dim=v.shape[-1], lse_base2=True)
 
 
 def _f32(s: torch.Tensor) -> torch.Tensor:

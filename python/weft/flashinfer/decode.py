@@ -9,8 +9,12 @@ from typing import Any
 import torch
 
 import weft
+from weft.flashinfer._block_tables import attend, two_caches
 from weft.flashinfer._common import FP8, fixed_indptr, missing, not_there, refuse, torch_dtype
 from weft.flashinfer._prefill_plan import PrefillPlan
+from weft.flashinfer.mla import (BatchMLAPagedAttentionWrapper,  # callers ask for them here too
+                                 trtllm_batch_decode_with_kv_cache_mla,
+                                 xqa_batch_decode_with_kv_cache_mla)
 from weft.flashinfer.page import get_seq_lens
 
 # Positional order of plan before its options became keywords.
@@ -210,8 +214,12 @@ class BatchDecodeWithPagedKVCacheWrapper:
         """Deprecated: nothing to do."""
 
     def workspace_size(self, indptr, indices, last_page_len, num_qo_heads, num_kv_heads, head_dim,
-                       page_size, **options):
-        """Bytes a plan needs, and of integers beside it: weft brings its own memory for both."""
+                       page_size, pos_encoding_mode="NONE", window_left=-1, logits_soft_cap=None,
+                       q_data_type="float16", kv_data_type=None, o_data_type=None, data_type=None,
+                       sm_scale=None, rope_scale=None, rope_theta=None, block_tables=None,
+                       seq_lens=None, fixed_split_size=None, disable_split_kv=False,
+                       q_len_per_req=1):
+        """Bytes of the workspaces that a plan needs: none, weft brings its own memory."""
         return 0, 0
 
 
@@ -260,45 +268,23 @@ def trtllm_batch_decode_with_kv_cache(
         skip_softmax_threshold_scale_factor=None, kv_cache_sf=None, uses_shared_paged_kv_idx=True,
         lse=None, return_lse=False, bmm1_scale_log2=None, multi_ctas_kv_counter_buffer=None,
         enable_block_sparse_attention=False, bf16q_fp8kv_transform_mode=None):
-    """Decode from padded block tables [batch_size, max_pages]; bmm1_scale is the logits' scale,
-    bmm2_scale that of the output."""
-    refuse(o_sf_scale=o_sf_scale, o_sf_vec_size=o_sf_vec_size, mask=mask,
-           cum_seq_lens_q=cum_seq_lens_q, kv_cache_sf=kv_cache_sf,
+    """Decode from padded block tables [batch_size, max_pages]: q_len_per_req queries of each
+    request, or as many as cum_seq_lens_q says. bmm1_scale is the logits' scale, bmm2_scale that of
+    the output."""
+    refuse(o_sf_scale=o_sf_scale, o_sf_vec_size=o_sf_vec_size, mask=mask, kv_cache_sf=kv_cache_sf,
            skip_softmax_threshold_scale_factor=skip_softmax_threshold_scale_factor,
            bmm1_scale_log2=bmm1_scale_log2,
            enable_block_sparse_attention=enable_block_sparse_attention,
            bf16q_fp8kv_transform_mode=bf16q_fp8kv_transform_mode)
-    if not uses_shared_paged_kv_idx:
-        raise missing("uses_shared_paged_kv_idx = False")
-    if isinstance(kv_cache, (tuple, list)):
-        k, page_axis = kv_cache[0], 1
-    else:
-        k, page_axis = kv_cache[:, 0], 1
-    page_size = k.shape[page_axis + 1 if kv_layout == "HND" else page_axis]
-    heads = k.shape[page_axis if kv_layout == "HND" else page_axis + 1]
-    indptr, indices, last = pages_of_tables(block_tables, seq_lens, page_size)
-    wrapper = BatchDecodeWithPagedKVCacheWrapper(workspace_buffer, kv_layout)
-    wrapper.plan(indptr, indices, last, query.shape[1], heads, query.shape[-1], page_size,
-                 window_left=window_left, q_data_type=query.dtype, kv_data_type=k.dtype,
-                 o_data_type=out_dtype or (out.dtype if out is not None else None), sm_scale=1.0,
-                 q_len_per_req=q_len_per_req)
-    return wrapper.run(query, kv_cache, k_scale=bmm1_scale, v_scale=bmm2_scale / o_scale, out=out,
-                       lse=lse, return_lse=return_lse, sinks=sinks)
-
-
-def pages_of_tables(block_tables, seq_lens, page_size):
-    """indptr, indices and last_page_len of padded block tables, without waiting for a device."""
-    n, width = block_tables.shape
-    lens = seq_lens.to(torch.int64).to(block_tables.device)
-    pages = (lens + page_size - 1) // page_size
-    indptr = torch.zeros(n + 1, dtype=torch.int64, device=block_tables.device)
-    torch.cumsum(pages, 0, out=indptr[1:])
-    at = torch.arange(width, device=block_tables.device)
-    place = torch.where(at < pages[:, None], indptr[:-1, None] + at, n * width)
-    indices = torch.zeros(n * width + 1, dtype=torch.int32, device=block_tables.device)
-    indices.scatter_(0, place.reshape(-1), block_tables.to(torch.int32).reshape(-1))
-    last = torch.where(lens > 0, (lens - 1) % page_size + 1, 0).to(torch.int32)
-    return indptr.to(torch.int32), indices[:n * width], last
+    rows = block_tables.shape[0] * (q_len_per_req or 1)
+    if cum_seq_lens_q is None and query.shape[0] != rows:
+        raise ValueError(f"query: expected {rows} rows, q_len_per_req = {q_len_per_req} of each "
+                         f"request, got {query.shape[0]}")
+    return attend(query, two_caches(kv_cache), block_tables, seq_lens, kv_layout=kv_layout,
+                  logits_scale=bmm1_scale, out_scale=bmm2_scale / o_scale,
+                  qo_indptr=cum_seq_lens_q, window_left=window_left,
+                  shared_index=uses_shared_paged_kv_idx, out=out, out_dtype=out_dtype, sinks=sinks,
+                  lse=lse, return_lse=return_lse)
 
 
 def xqa_batch_decode_with_kv_cache(
@@ -306,11 +292,11 @@ def xqa_batch_decode_with_kv_cache(
         bmm2_scale=1.0, window_left=-1, out=None, sinks=None, kv_layout="NHD", enable_pdl=None,
         q_len_per_req=1, o_scale=1.0, mask=None, kv_cache_sf=None, q_cu_seq_lens=None):
     """The same from the other entry, NHD by default."""
-    refuse(q_cu_seq_lens=q_cu_seq_lens)
     return trtllm_batch_decode_with_kv_cache(
         query, kv_cache, workspace_buffer, block_tables, seq_lens, max_seq_len, bmm1_scale,
         bmm2_scale, window_left, out, sinks=sinks, kv_layout=kv_layout, enable_pdl=enable_pdl,
-        q_len_per_req=q_len_per_req, o_scale=o_scale, mask=mask, kv_cache_sf=kv_cache_sf)
+        q_len_per_req=q_len_per_req, o_scale=o_scale, mask=mask, kv_cache_sf=kv_cache_sf,
+        cum_seq_lens_q=q_cu_seq_lens)
 
 
 class BatchDecodeMlaWithPagedKVCacheWrapper:
@@ -319,7 +305,6 @@ class BatchDecodeMlaWithPagedKVCacheWrapper:
     def __init__(self, float_workspace_buffer, use_cuda_graph=False, use_tensor_cores=False,
                  paged_kv_indptr_buffer=None, paged_kv_indices_buffer=None,
                  paged_kv_last_page_len_buffer=None):
-        from weft.flashinfer.mla import BatchMLAPagedAttentionWrapper
         self.device = float_workspace_buffer.device
         self._inner = BatchMLAPagedAttentionWrapper(
             float_workspace_buffer, use_cuda_graph, None, paged_kv_indptr_buffer,
@@ -345,6 +330,5 @@ class BatchDecodeMlaWithPagedKVCacheWrapper:
 
 
 globals().update(not_there(
-    "decode", "single_decode_with_kv_cache_with_jit_module trtllm_batch_decode_with_kv_cache_mla "
-    "xqa_batch_decode_with_kv_cache_mla cudnn_batch_decode_with_kv_cache",
-    "attention with custom variants, or MLA by block tables"))
+    "decode", "single_decode_with_kv_cache_with_jit_module cudnn_batch_decode_with_kv_cache",
+    "attention with custom variants, or cuDNN's layouts"))

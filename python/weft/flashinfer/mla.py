@@ -6,7 +6,8 @@ from __future__ import annotations
 import torch
 
 import weft
-from weft.flashinfer._common import LN2, last_page_lens, missing, not_there, refuse
+from weft.flashinfer._block_tables import attend_latent
+from weft.flashinfer._common import LN2, last_page_lens, missing, refuse
 from weft.flashinfer._prefill_plan import PrefillPlan
 
 
@@ -93,5 +94,27 @@ class BatchMLAPagedAttentionWrapper:
         return self.run(*args, return_lse=True, **kwargs)
 
 
-globals().update(not_there("mla", "trtllm_batch_decode_with_kv_cache_mla "
-                           "xqa_batch_decode_with_kv_cache_mla", "MLA by block tables"))
+def trtllm_batch_decode_with_kv_cache_mla(
+        query, kv_cache, workspace_buffer, qk_nope_head_dim, kv_lora_rank, qk_rope_head_dim,
+        block_tables, seq_lens, max_seq_len, sparse_mla_top_k=0, out=None, bmm1_scale=1.0,
+        bmm2_scale=1.0, sinks=None, skip_softmax_threshold_scale_factor=None, enable_pdl=None,
+        backend="auto", is_var_seq=True, uses_shared_paged_kv_idx=True, lse=None, return_lse=False,
+        cute_dsl_impl="auto", kv_scale_format="auto", cum_seq_lens_q=None, max_q_len=None,
+        multi_ctas_kv_counter_buffer=None):
+    """Decode from padded block tables: query [batch_size, q_len, heads, rank + rope], kv_cache
+    [pages, page_size, rank + rope]; o [batch_size, q_len, heads, rank]."""
+    refuse(sparse_mla_top_k=sparse_mla_top_k or None,
+           skip_softmax_threshold_scale_factor=skip_softmax_threshold_scale_factor,
+           kv_scale_format=None if kv_scale_format == "auto" else kv_scale_format)
+    return attend_latent(query, kv_cache, kv_lora_rank, block_tables, seq_lens, out,
+                         cum_seq_lens_q, lse, logits_scale=bmm1_scale, out_scale=bmm2_scale,
+                         sinks=sinks, return_lse=return_lse, shared_index=uses_shared_paged_kv_idx)
+
+
+def xqa_batch_decode_with_kv_cache_mla(
+        query, kv_cache, workspace_buffer, qk_nope_head_dim, kv_lora_rank, qk_rope_head_dim,
+        block_tables, seq_lens, max_seq_len, out=None, bmm1_scale=1.0, bmm2_scale=1.0, sinks=None,
+        enable_pdl=None):
+    """The same from the other entry."""
+    return attend_latent(query, kv_cache, kv_lora_rank, block_tables, seq_lens, out,
+                         logits_scale=bmm1_scale, out_scale=bmm2_scale, sinks=sinks)

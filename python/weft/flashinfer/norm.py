@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 import weft
-from weft.flashinfer._common import device_word, operator, word
+from weft.flashinfer._common import operator
 
 
 def _norm(x: torch.Tensor, weight: torch.Tensor, eps: float, out: Any, *, bias: Any = None,
@@ -19,10 +19,9 @@ def _norm(x: torch.Tensor, weight: torch.Tensor, eps: float, out: Any, *, bias: 
     heads = x.shape[1] if x.ndim == 3 else 0
     rows = [t if t is None or x.ndim in (2, 3) else t.view(-1, t.shape[-1])
             for t in (x, residual, out)]
-    made = operator(weft.Norm, device_word(x.device), weft.NormConfig(
-        hidden=x.shape[-1], dtype=word("input", x.dtype), dtype_out=word("out", out.dtype),
-        dtype_weight=word("weight", weight.dtype), num_heads=heads, kind=kind,
-        residual=residual is not None, eps=eps, weight_offset=weight_offset))
+    made = operator(weft.Norm, weft.NormConfig, x.device, hidden=x.shape[-1], dtype=x.dtype,
+                    dtype_out=out.dtype, dtype_weight=weight.dtype, num_heads=heads, kind=kind,
+                    residual=residual is not None, eps=eps, weight_offset=weight_offset)
     scales = None
     if torch.is_tensor(scale):
         scales = scale.to(torch.float32).reshape(-1).expand(max(1, heads)).contiguous()

@@ -6,7 +6,7 @@ from __future__ import annotations
 import torch
 
 import weft
-from weft.flashinfer._common import device_word, layout_word, not_there, operator, word
+from weft.flashinfer._common import layout_word, not_there, operator
 
 
 def get_seq_lens(kv_indptr, kv_last_page_len, page_size):
@@ -43,10 +43,10 @@ def _fill(out, values):
 
 def _append(k, v, cache, batch_indices, positions, kv_indices, kv_indptr, kv_layout, page_size):
     k_cache = cache[0] if isinstance(cache, (tuple, list)) else cache
-    made = operator(weft.Append, device_word(k.device), weft.AppendConfig(
-        dtype=word("append_key", k.dtype), dtype_kv=word("paged_kv_cache", k_cache.dtype),
-        num_kv_heads=k.shape[1], head_dim_qk=k.shape[2], head_dim_vo=v.shape[2],
-        page_size=page_size, kv_layout=layout_word(kv_layout)))
+    made = operator(weft.Append, weft.AppendConfig, k.device, dtype=k.dtype,
+                    dtype_kv=k_cache.dtype, num_kv_heads=k.shape[1], head_dim_qk=k.shape[2],
+                    head_dim_vo=v.shape[2], page_size=page_size,
+                    kv_layout=layout_word(kv_layout))
     if k.device.type == "cpu" and bool((batch_indices < 0).any()):  # padding is left out
         real = batch_indices >= 0
         k, v, batch_indices, positions = k[real], v[real], batch_indices[real], positions[real]

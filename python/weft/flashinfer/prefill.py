@@ -8,8 +8,9 @@ from typing import Any
 import torch
 
 import weft
-from weft.flashinfer._common import not_there, refuse
-from weft.flashinfer._prefill_plan import PrefillPlan
+from weft.flashinfer._block_tables import attend, two_caches
+from weft.flashinfer._common import fixed_indptr, missing, not_there, refuse
+from weft.flashinfer._prefill_plan import PrefillPlan, item_mask, plan_for_one_call
 from weft.flashinfer.decode import _scales_of
 from weft.flashinfer.page import get_seq_lens
 
@@ -18,12 +19,9 @@ def single(q, k, v, *, causal, kv_layout, pos_encoding_mode, sm_scale, window_le
            logits_soft_cap, rope_scale, rope_theta, return_lse, q_scale=None, k_scale=None,
            v_scale=None, o_dtype=None, custom_mask=None, packed_custom_mask=None):
     """One request as a ragged batch of one."""
-    planned = PrefillPlan(q.device)
+    planned = plan_for_one_call(q.device, "single", q.dtype, k.dtype, q.shape[1:], q.shape[0] > 8)
     kv_len = k.shape[0 if kv_layout == "NHD" else 1]
-    ends = [torch.full((2,), n, dtype=torch.int32, device=planned.device)
-            for n in (q.shape[0], kv_len)]
-    for indptr in ends:
-        indptr[:1].zero_()
+    ends = [fixed_indptr(1, n, planned.device) for n in (q.shape[0], kv_len)]
     planned.configure(
         qo_indptr=ends[0], batch=weft.AttentionBatch(*ends), kv_lens=ends[1][1:],
         num_qo_heads=q.shape[1], num_kv_heads=k.shape[1 if kv_layout == "NHD" else 0],
@@ -123,17 +121,15 @@ class _BatchPrefill:
             buffer[:n].copy_(values[name][:n])
             values[name] = buffer
 
-    def _attend(self, q, kv, args, q_scale, k_scale, v_scale, out, lse, return_lse, **changes):
+    def _attend(self, q, kv, args, q_scale, k_scale, v_scale, out, lse, return_lse, sinks=None,
+                window_left=None):
         if args:
             q_scale, k_scale, v_scale = _scales_of(args, q_scale, k_scale, v_scale)
         return self._planned.attend(
             q, kv, q_scale=q_scale, k_scale=k_scale, v_scale=v_scale, out=out, lse=lse,
-            return_lse=return_lse, sm_scale=self._scale_now(), **{
-                "window_left": self._window_left,
-                "logits_soft_cap": max(0.0, self._logits_soft_cap), **changes})
-
-    def _scale_now(self):
-        return self._sm_scale
+            return_lse=return_lse, sinks=sinks, sm_scale=self._sm_scale,
+            window_left=self._window_left if window_left is None else window_left,
+            logits_soft_cap=max(0.0, self._logits_soft_cap))
 
     def run_return_lse(self, *args, **kwargs):
         """run() with return_lse."""
@@ -169,10 +165,6 @@ class _BatchPrefill:
     def end_forward(self):
         """Deprecated: nothing to do."""
 
-    def workspace_size(self, *args, **options):
-        """Bytes a plan needs, and of integers beside it: weft brings its own memory for both."""
-        return 0, 0
-
 
 class BatchPrefillWithPagedKVCacheWrapper(_BatchPrefill):
     """plan() once a step, run() once a layer, over pages."""
@@ -197,10 +189,9 @@ class BatchPrefillWithPagedKVCacheWrapper(_BatchPrefill):
              token_pos_in_items_len=0, max_item_len_ptr=None, seq_lens=None, seq_lens_q=None,
              block_tables=None, max_token_per_sequence=None, max_sequence_kv=None,
              fixed_split_size=None, disable_split_kv=False):
-        """Plans a batch from host or device index arrays; waits for no device. Products are always
-        accumulated in f32, also with use_fp16_qk_reduction."""
-        refuse(prefix_len_ptr=prefix_len_ptr, token_pos_in_items_ptr=token_pos_in_items_ptr,
-               max_item_len_ptr=max_item_len_ptr)
+        """Plans a batch from host or device index arrays; waits for no device, unless items are
+        scored (prefix_len_ptr, token_pos_in_items_ptr). Products are always accumulated in f32,
+        also with use_fp16_qk_reduction."""
         options = dict(head_dim_vo=head_dim_vo, custom_mask=custom_mask,
                        packed_custom_mask=packed_custom_mask, causal=causal,
                        pos_encoding_mode=pos_encoding_mode, sm_scale=sm_scale,
@@ -219,8 +210,15 @@ class BatchPrefillWithPagedKVCacheWrapper(_BatchPrefill):
         self._paged_kv_indices_buf = batch.kv_indices
         self._paged_kv_last_page_len_buf = batch.last_page_len
         masked = custom_mask is not None or packed_custom_mask is not None
-        kv_lens = (get_seq_lens(batch.kv_indptr, batch.last_page_len, page_size) if masked
-                   else None)
+        kv_lens = (get_seq_lens(batch.kv_indptr, batch.last_page_len, page_size)
+                   if masked or prefix_len_ptr is not None else None)
+        if prefix_len_ptr is not None:
+            if masked or window_left >= 0 or token_pos_in_items_ptr is None:
+                raise missing("prefix_len_ptr with a mask, with a window, or without "
+                              "token_pos_in_items_ptr")
+            options["custom_mask"] = item_mask(
+                batch.qo_indptr, kv_lens, prefix_len_ptr, token_pos_in_items_ptr,
+                token_pos_in_items_len or len(token_pos_in_items_ptr) // len(prefix_len_ptr))
         self._planned.configure(
             qo_indptr=qo_indptr, batch=batch, kv_lens=kv_lens, num_qo_heads=num_qo_heads,
             num_kv_heads=num_kv_heads, head_dim_qk=head_dim_qk, page_size=page_size,
@@ -231,6 +229,19 @@ class BatchPrefillWithPagedKVCacheWrapper(_BatchPrefill):
 
     begin_forward = plan
 
+    def workspace_size(
+            self, qo_indptr, paged_kv_indptr, paged_kv_indices, paged_kv_last_page_len,
+            num_qo_heads, num_kv_heads, head_dim_qk, page_size, head_dim_vo=None, custom_mask=None,
+            packed_custom_mask=None, causal=False, pos_encoding_mode="NONE",
+            use_fp16_qk_reduction=False, sm_scale=None, window_left=-1, logits_soft_cap=None,
+            rope_scale=None, rope_theta=None, q_data_type="float16", kv_data_type=None,
+            o_data_type=None, prefix_len_ptr=None, token_pos_in_items_ptr=None,
+            token_pos_in_items_len=0, max_item_len_ptr=None, seq_lens=None, seq_lens_q=None,
+            block_tables=None, max_token_per_sequence=None, max_sequence_kv=None,
+            fixed_split_size=None, disable_split_kv=False):
+        """Bytes of the workspaces that a plan needs: none, weft brings its own memory."""
+        return 0, 0
+
     def run(self, q, paged_kv_cache, *args, q_scale=None, k_scale=None, v_scale=None, out=None,
             lse=None, return_lse=False, enable_pdl=None, window_left=None, sinks=None,
             kv_cache_sf=None, skip_softmax_threshold_scale_factor=None, use_fp16_softmax=None,
@@ -239,9 +250,8 @@ class BatchPrefillWithPagedKVCacheWrapper(_BatchPrefill):
         refuse(kv_cache_sf=kv_cache_sf, use_fp16_softmax=use_fp16_softmax,
                skip_softmax_threshold_scale_factor=skip_softmax_threshold_scale_factor,
                uses_spcompress=uses_spcompress)
-        changes = {} if window_left is None else {"window_left": window_left}
         return self._attend(q, paged_kv_cache, args, q_scale, k_scale, v_scale, out, lse,
-                            return_lse, sinks=sinks, **changes)
+                            return_lse, sinks, window_left)
 
     def forward(self, q, paged_kv_cache, causal=False, pos_encoding_mode="NONE",
                 use_fp16_qk_reduction=False, k_scale=None, v_scale=None, window_left=-1,
@@ -329,7 +339,83 @@ class BatchPrefillWithRaggedKVCacheWrapper(_BatchPrefill):
         return self.run(q, k, v, return_lse=True)
 
 
+def trtllm_batch_context_with_kv_cache(
+        query, kv_cache, workspace_buffer, block_tables, seq_lens, max_q_len, max_kv_len,
+        bmm1_scale, bmm2_scale, batch_size, cum_seq_lens_q, cum_seq_lens_kv, window_left=-1,
+        out=None, out_dtype=None, o_sf_scale=None, o_sf_vec_size=None, kv_layout="HND",
+        enable_pdl=None, sinks=None, kv_cache_sf=None, skip_softmax_threshold_scale_factor=None,
+        uses_shared_paged_kv_idx=True, causal=True, lse=None, return_lse=False):
+    """Prefill from padded block tables; bmm1_scale is the logits' scale, bmm2_scale that of the
+    output."""
+    refuse(o_sf_scale=o_sf_scale, o_sf_vec_size=o_sf_vec_size, kv_cache_sf=kv_cache_sf,
+           skip_softmax_threshold_scale_factor=skip_softmax_threshold_scale_factor)
+    return attend(query, two_caches(kv_cache), block_tables, seq_lens, kv_layout=kv_layout,
+                  logits_scale=bmm1_scale, out_scale=bmm2_scale, qo_indptr=cum_seq_lens_q,
+                  causal=causal, window_left=window_left, shared_index=uses_shared_paged_kv_idx,
+                  out=out, out_dtype=out_dtype, sinks=sinks, lse=lse, return_lse=return_lse)
+
+
+def _ragged(q, k, v, qo_indptr, kv_indptr, *, logits_scale, out_scale, causal, window_left=-1,
+            soft_cap=None, sinks=None, out=None, out_dtype=None, lse=None, return_lse=False):
+    """Plan and run of a ragged batch in one."""
+    planned = plan_for_one_call(q.device, "ragged", q.dtype, k.dtype, q.shape[1:], v.shape[2])
+    ends = [planned.to_device(name, x.to(torch.int32)) for name, x in (
+        ("cum_seq_lens_q", qo_indptr), ("cum_seq_lens_kv", kv_indptr))]
+    planned.configure(
+        qo_indptr=ends[0], batch=weft.AttentionBatch(*ends), kv_lens=None, num_qo_heads=q.shape[1],
+        num_kv_heads=k.shape[1], head_dim_qk=q.shape[2], head_dim_vo=v.shape[2], page_size=0,
+        kv_layout="NHD", causal=causal, sm_scale=1.0, window_left=window_left,
+        logits_soft_cap=soft_cap, q_data_type=q.dtype, kv_data_type=k.dtype,
+        o_data_type=out_dtype or (None if out is None else out.dtype), nnz_qo=q.shape[0])
+    return planned.attend(q, (k, v), k_scale=logits_scale, v_scale=out_scale, out=out, lse=lse,
+                          return_lse=return_lse, sinks=sinks)
+
+
+def trtllm_ragged_attention_deepseek(
+        query, key, value, workspace_buffer, seq_lens, max_q_len, max_kv_len, bmm1_scale,
+        bmm2_scale, o_sf_scale, batch_size, window_left, cum_seq_lens_q, cum_seq_lens_kv,
+        enable_pdl, is_causal, return_lse, attention_sinks=None,
+        skip_softmax_threshold_scale_factor=None, out=None, lse=None):
+    """Ragged prefill; values may have fewer elements a head than keys. o_sf_scale is of outputs in
+    4 bits, which there are none of: -1 or None."""
+    refuse(skip_softmax_threshold_scale_factor=skip_softmax_threshold_scale_factor,
+           o_sf_scale=None if o_sf_scale in (None, -1, 1.0) else o_sf_scale)
+    return _ragged(query, key, value, cum_seq_lens_q, cum_seq_lens_kv, logits_scale=bmm1_scale,
+                   out_scale=bmm2_scale, causal=is_causal, window_left=window_left,
+                   sinks=attention_sinks, out=out, lse=lse, return_lse=return_lse)
+
+
+_FMHA_MASKS = ("padding", "causal", "sliding_window")
+
+
+def trtllm_fmha_v2_prefill(
+        qkv, input_layout, workspace_buffer, seq_lens, max_q_len, max_kv_len, bmm1_scale,
+        bmm2_scale, batch_size, cum_seq_lens_q, cum_seq_lens_kv, block_tables=None, out=None,
+        out_dtype=None, sinks=None, pos_encoding_mode=None, logits_soft_cap_scale=None,
+        mask_mode="causal", window_left=-1, chunked_attention_size=0, save_softmax_stats=False,
+        skip_softmax_threshold_scale_factor=0):
+    """Prefill from one packed tensor, q and joined kv, q, k and v, or q and pages (NHD or HND)."""
+    refuse(chunked_attention_size=chunked_attention_size or None,
+           save_softmax_stats=save_softmax_stats,
+           skip_softmax_threshold_scale_factor=skip_softmax_threshold_scale_factor or None,
+           pos_encoding_mode=None if pos_encoding_mode == "NONE" else pos_encoding_mode)
+    if str(mask_mode).lower() not in _FMHA_MASKS:
+        raise missing(f"mask_mode = {mask_mode!r}")
+    shared = dict(logits_scale=bmm1_scale, out_scale=bmm2_scale,
+                  causal=str(mask_mode).lower() != "padding", window_left=window_left,
+                  soft_cap=logits_soft_cap_scale, sinks=sinks, out=out, out_dtype=out_dtype)
+    layout = input_layout.upper()
+    if layout in ("Q_PAGED_KV_NHD", "Q_PAGED_KV_HND"):
+        return attend(qkv[0], two_caches(qkv[1]), block_tables, seq_lens, kv_layout=layout[-3:],
+                      qo_indptr=cum_seq_lens_q, **shared)
+    parts = {"PACKED_QKV": lambda: qkv.unbind(1), "SEPARATE_Q_K_V": lambda: qkv,
+             "CONTIGUOUS_Q_KV": lambda: (qkv[0], *qkv[1].unbind(1))}
+    if layout not in parts:
+        raise ValueError(f"input_layout: expected one of {', '.join(parts)}, Q_PAGED_KV_NHD or "
+                         f"Q_PAGED_KV_HND, got {input_layout}")
+    return _ragged(*parts[layout](), cum_seq_lens_q, cum_seq_lens_kv, **shared)
+
+
 globals().update(not_there(
-    "prefill", "single_prefill_with_kv_cache_with_jit_module trtllm_fmha_v2_prefill "
-    "trtllm_batch_context_with_kv_cache trtllm_ragged_attention_deepseek fmha_varlen "
+    "prefill", "single_prefill_with_kv_cache_with_jit_module fmha_varlen "
     "cudnn_batch_prefill_with_kv_cache", "attention with custom variants or another's layouts"))

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 import weft
-from weft.flashinfer._common import device_word, not_there, operator, word
+from weft.flashinfer._common import operator
 
 _STEP = 0x9E3779B97F4A7C15 - (1 << 64)  # between the seeds of two rows
 
@@ -17,8 +17,8 @@ _STEP = 0x9E3779B97F4A7C15 - (1 << 64)  # between the seeds of two rows
 def _operator(x: torch.Tensor, kind: str, order: str = "top_k_first") -> weft.Sampling:
     if order not in ("top_k_first", "joint"):
         raise ValueError(f"filter_apply_order: expected top_k_first or joint, got {order!r}")
-    return operator(weft.Sampling, device_word(x.device), weft.SamplingConfig(
-        vocab_size=x.shape[-1], dtype=word("input", x.dtype), input=kind, order=order))
+    return operator(weft.Sampling, weft.SamplingConfig, x.device, vocab_size=x.shape[-1],
+                    dtype=x.dtype, input=kind, order=order)
 
 
 def _each(value: Any, n: int, like: torch.Tensor, dtype: torch.dtype,
@@ -42,13 +42,13 @@ def _seeds(n: int, like: torch.Tensor, generator: Any, seed: Any,
     if seed is None:
         return torch.randint(1 << 62, (n,), dtype=torch.int64, device=like.device,
                              generator=generator), None
-    start = _each(seed, n, like, torch.int64)
+    start: Any = _each(seed, n, like, torch.int64)
     if not (torch.is_tensor(seed) and seed.numel() == n and n > 1):
         start = start + torch.arange(n, device=like.device) * _STEP
     return start, _each(offset, n, like, torch.int64)
 
 
-def _draw(x: torch.Tensor, kind: str, *, indices: Any, generator: Any, check_nan: bool, seed: Any,
+def draw(x: torch.Tensor, kind: str, *, indices: Any, generator: Any, check_nan: bool, seed: Any,
           offset: Any, return_valid: bool = False, order: str = "top_k_first", top_k: Any = None,
           top_p: Any = None, min_p: Any = None) -> Any:
     if check_nan and bool(torch.isnan(x).any()):
@@ -76,35 +76,35 @@ def softmax(logits, temperature=None, enable_pdl=None):
 def sampling_from_probs(probs, indices=None, deterministic=True, generator=None, check_nan=False,
                         seed=None, offset=None, return_valid=False):
     """int32 [n]: a token of each row, or of row indices[i]."""
-    return _draw(probs, "probs", indices=indices, generator=generator, check_nan=check_nan,
+    return draw(probs, "probs", indices=indices, generator=generator, check_nan=check_nan,
                  seed=seed, offset=offset, return_valid=return_valid)
 
 
 def sampling_from_logits(logits, indices=None, deterministic=True, generator=None, check_nan=False,
                          seed=None, offset=None):
     """sampling_from_probs of softmax(logits)."""
-    return _draw(logits, "logits", indices=indices, generator=generator, check_nan=check_nan,
+    return draw(logits, "logits", indices=indices, generator=generator, check_nan=check_nan,
                  seed=seed, offset=offset)
 
 
 def top_p_sampling_from_probs(probs, top_p, indices=None, deterministic=True, generator=None,
                               check_nan=False, seed=None, offset=None, return_valid=False):
     """From the largest probabilities whose sum reaches top_p."""
-    return _draw(probs, "probs", indices=indices, generator=generator, check_nan=check_nan,
+    return draw(probs, "probs", indices=indices, generator=generator, check_nan=check_nan,
                  seed=seed, offset=offset, return_valid=return_valid, top_p=top_p)
 
 
 def top_k_sampling_from_probs(probs, top_k, indices=None, deterministic=True, generator=None,
                               check_nan=False, seed=None, offset=None, return_valid=False):
     """From the top_k largest."""
-    return _draw(probs, "probs", indices=indices, generator=generator, check_nan=check_nan,
+    return draw(probs, "probs", indices=indices, generator=generator, check_nan=check_nan,
                  seed=seed, offset=offset, return_valid=return_valid, top_k=top_k)
 
 
 def min_p_sampling_from_probs(probs, min_p, indices=None, deterministic=True, generator=None,
                               check_nan=False, seed=None, offset=None, return_valid=False):
     """From those of at least min_p times the largest."""
-    return _draw(probs, "probs", indices=indices, generator=generator, check_nan=check_nan,
+    return draw(probs, "probs", indices=indices, generator=generator, check_nan=check_nan,
                  seed=seed, offset=offset, return_valid=return_valid, min_p=min_p)
 
 
@@ -113,7 +113,7 @@ def top_k_top_p_sampling_from_probs(probs, top_k, top_p, indices=None,
                                     generator=None, check_nan=False, seed=None, offset=None,
                                     return_valid=False):
     """Both; `filter_apply_order` "joint" measures top_p over the whole row."""
-    return _draw(probs, "probs", indices=indices, generator=generator, check_nan=check_nan,
+    return draw(probs, "probs", indices=indices, generator=generator, check_nan=check_nan,
                  seed=seed, offset=offset, return_valid=return_valid, order=filter_apply_order,
                  top_k=top_k, top_p=top_p)
 
@@ -122,7 +122,7 @@ def top_k_top_p_sampling_from_logits(logits, top_k, top_p, indices=None,
                                      filter_apply_order="top_k_first", deterministic=True,
                                      generator=None, check_nan=False, seed=None, offset=None):
     """The same from logits, in one launch."""
-    return _draw(logits, "logits", indices=indices, generator=generator, check_nan=check_nan,
+    return draw(logits, "logits", indices=indices, generator=generator, check_nan=check_nan,
                  seed=seed, offset=offset, order=filter_apply_order, top_k=top_k, top_p=top_p)
 
 
@@ -147,4 +147,21 @@ def top_k_mask_logits(logits, top_k):
 
 top_p_renorm_prob, top_k_renorm_prob = top_p_renorm_probs, top_k_renorm_probs
 
-globals().update(not_there("sampling", "chain_speculative_sampling", "speculative sampling"))
+def chain_speculative_sampling(draft_probs, draft_token_ids, target_probs,
+                               maybe_output_accepted_token_num=None,
+                               maybe_output_emitted_draft_token_num=None, deterministic=True,
+                               generator=None, seed=None, offset=None):
+    """(tokens int32 [n, drafts + 1]: the drafts that stand, one more, then -1; drafts that pass
+    their own test; drafts that stand), the counts int32 [n] and added to those that are given.
+    draft_probs [n, drafts, vocab_size], draft_token_ids [n, drafts], target_probs
+    [n, drafts + 1, vocab_size]."""
+    n, drafts, vocab = draft_probs.shape
+    made = operator(weft.Verify, weft.VerifyConfig, draft_probs.device, vocab_size=vocab,
+                    num_draft=drafts, dtype=draft_probs.dtype)
+    seeds, offsets = _seeds(n, draft_probs, generator, seed, offset)
+    counts = torch.empty((2, n), dtype=torch.int32, device=draft_probs.device)
+    tokens = made.run(target_probs, draft_token_ids.to(torch.int32), draft_probs=draft_probs,
+                      seed=seeds, offset=offsets, accepted=counts[0], emitted=counts[1])
+    given = (maybe_output_accepted_token_num, maybe_output_emitted_draft_token_num)
+    return tokens, *(count if out is None else out.add_(count)
+                     for out, count in zip(given, counts))

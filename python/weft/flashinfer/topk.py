@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 import weft
-from weft.flashinfer._common import device_word, missing, operator, refuse, word
+from weft.flashinfer._common import missing, operator, refuse
 
 
 class TopKTieBreak(enum.IntEnum):
@@ -23,8 +23,8 @@ class TopKTieBreak(enum.IntEnum):
 def _topk(x: torch.Tensor, k: int, tie_break: Any, **config: Any) -> weft.Topk:
     if int(tie_break) == TopKTieBreak.LARGE:
         raise missing("tie_break = LARGE")
-    return operator(weft.Topk, device_word(x.device), weft.TopkConfig(
-        max_len=x.shape[-1], k=int(k), dtype=word("input", x.dtype), **config))
+    return operator(weft.Topk, weft.TopkConfig, x.device, max_len=x.shape[-1], k=int(k),
+                    dtype=x.dtype, **config)
 
 
 def _ints(value: Any) -> Any:
@@ -43,8 +43,12 @@ def top_k_page_table_transform(input, src_page_table, lengths, k, row_to_batch=N
                                dsa_graph_safe=False, row_starts=None, page_table_row_starts=None,
                                *, page_size=1, out=None, out_raw_indices=None):
     """int32 [n, k]: where src_page_table [batch_size, pages] has the positions of the k largest
-    of each row's first lengths[row]; -1 beyond."""
-    refuse(page_table_row_starts=page_table_row_starts, out_raw_indices=out_raw_indices)
+    of each row's first lengths[row]; -1 beyond. `out_raw_indices` gets the positions themselves."""
+    refuse(page_table_row_starts=page_table_row_starts)
+    if out_raw_indices is not None:
+        _topk(input, k, tie_break).run(
+            input, lengths=_ints(lengths), row_starts=_ints(row_starts), indices=out_raw_indices,
+            return_values=False)
     made = _topk(input, k, tie_break, page_size=int(page_size))
     return made.run(input, lengths=_ints(lengths), row_starts=_ints(row_starts),
                     page_table=src_page_table, row_to_batch=_ints(row_to_batch), indices=out,

@@ -11,6 +11,9 @@ import torch
 from weft.flashinfer._common import alibi_slopes, torch_dtype
 
 
+log2e = 1.4426950408889634  # by which an lse of base 2 is larger than the natural one
+
+
 class MaskMode(enum.Enum):
     NON_CAUSAL = 0
     CAUSAL = 1
@@ -72,6 +75,23 @@ def is_sm120a_supported(device: Any) -> bool:
     return _major(device) == 12
 
 
+def is_sm100f_supported(device: Any) -> bool:
+    return _major(device) == 10
+
+
+def is_sm110a_supported(device: Any) -> bool:
+    return _major(device) == 11
+
+
+def is_sm12x_supported(device: Any) -> bool:
+    return _major(device) == 12
+
+
+def get_device_sm_count(device: Any) -> int:
+    """Multiprocessors of a CUDA device."""
+    return torch.cuda.get_device_properties(device).multi_processor_count
+
+
 def device_support_pdl(device: Any) -> bool:
     """Whether launches of a stream may overlap; weft does so by itself."""
     return _major(device) >= 9
@@ -79,6 +99,16 @@ def device_support_pdl(device: Any) -> bool:
 
 def is_fa3_backend_supported(*_: Any, **__: Any) -> bool:
     """False: weft chooses its kernels itself, whatever backend is named."""
+    return False
+
+
+def is_fa3_prefill_head_dim_supported(*_: Any, **__: Any) -> bool:
+    """False, as is_fa3_backend_supported."""
+    return False
+
+
+def is_cuda_tile_available() -> bool:
+    """False: weft has kernels of its own alone."""
     return False
 
 

@@ -35,9 +35,10 @@ def run_values(module: Any, scaling: float | None, sliding_window: int | None,
         values["logits_soft_cap"] = float(softcap)
     if sliding_window:
         values["window_left"] = int(sliding_window) - 1
-    sinks = s_aux if s_aux is not None else getattr(module, "sinks", None)
-    if sinks is not None:
-        values["sink"] = sinks.detach().float().reshape(-1)
+    if s_aux is None:  # not by getattr: a module searches long for what it does not have
+        s_aux = module._parameters.get("sinks")
+    if s_aux is not None:
+        values["sink"] = s_aux.detach().float().reshape(-1)
     return values
 
 
