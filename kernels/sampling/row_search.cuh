@@ -272,44 +272,6 @@ struct RowSearch {
     }
   }
 
-  // ---- Ranks
-  // ---------------------------------------------------------------------------------------
-
-  /// Of the keys of a list, this thread's: how many are larger and how many equal, and the mass of
-  /// the larger ones.
-  struct Ranked {
-    uint32_t key, above, equal;
-    uint64_t mass, mass_above;
-  };
-
-  /// REQUIRES: number <= kThreads. Uses the histograms' memory for masses.
-  __device__ __forceinline__ Ranked rank(uint32_t number, const MassScale& scale) const {
-    const uint32_t keys = smem + kSmem.all_keys, masses = smem + kSmem.histograms;
-    Ranked r{};
-    const uint32_t i = threadIdx.x;
-    if (i < number) {
-      r.key = static_cast<uint32_t>(load_shared_i32(keys + 4 * i));
-      r.mass = mass_of<linear>(value_of(r.key), scale);
-    }
-    if (i < round_up(number, 4u)) store_shared(masses + 8 * i, r.mass);
-    if (i >= number && i < round_up(number, 4u)) store_shared(keys + 4 * i, int32_t{0});
-    __syncthreads();
-    if (i >= number) return r;
-#pragma unroll 1
-    for (uint32_t j = 0; j < number; j += 4) {
-      const float4 four = load_shared_f32x4(keys + 4 * j);
-      const uint32_t key[4] = {bits_of(four.x), bits_of(four.y), bits_of(four.z), bits_of(four.w)};
-#pragma unroll
-      for (uint32_t e = 0; e < 4; ++e) {
-        const uint64_t mass = load_shared_u64(masses + 8 * (j + e));
-        r.above += key[e] > r.key;
-        r.equal += key[e] == r.key;
-        r.mass_above += key[e] > r.key ? mass : 0;
-      }
-    }
-    return r;
-  }
-
   // ---- Cuts
   // --------------------------------------------------------------------------------------
 

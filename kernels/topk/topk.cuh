@@ -5,8 +5,7 @@
 #pragma once
 
 #include "kernels/ptx/griddep.cuh"
-#include "kernels/sampling/load_row.cuh"
-#include "kernels/sampling/row_floor.cuh"
+#include "kernels/sampling/pick_row.cuh"
 #include "kernels/topk/params.h"
 #include "kernels/topk/smem.h"
 
@@ -15,6 +14,9 @@ namespace topk_kernel {
 
 template <TopkRowSpec spec>
 using Search = RowSearch<spec.slices, false>;
+
+/// Of what NaN and -infinity rank with.
+inline constexpr uint32_t kLowestKey = 0x00800000u;
 
 /// Result `slot` of the row: position `at`, or none.
 template <TopkRowSpec spec>
@@ -120,6 +122,30 @@ __device__ __forceinline__ void each_kept(Search<spec>& row, const Cut& cut, Giv
   }
 }
 
+/// The best of a row whose floor leaves a short list; false when it does not.
+template <TopkRowSpec spec>
+__device__ __forceinline__ bool pick_best(const RowPick<spec.slices, false>& pick,
+                                          const TopkParams& p, const TopkRow& r, int64_t i, Top top,
+                                          uint32_t mine) {
+  const uint32_t number = pick.template gather<spec.vec, true>(mine, top.floor);
+  if (number > pick.kMost) return false;
+  constexpr bool kAlone = spec.slices.cluster == 1;
+  if constexpr (!kAlone) cluster_arrive();
+  if (pick.row.team.rank != 0) return true;
+  pick.sort(number);
+  if (static_cast<int32_t>(threadIdx.x) < p.k) {
+    const uint64_t own = pick.entry(threadIdx.x);
+    uint64_t slot = threadIdx.x;
+    if constexpr (!spec.sorted) {
+      slot = pick.before_in_row(own, static_cast<uint32_t>(p.k),
+                                [](uint32_t, uint64_t) { return uint64_t{1}; });
+    }
+    put<spec>(p, r, i, static_cast<int32_t>(slot), position_of(own));
+  }
+  if constexpr (!kAlone) cluster_wait();  // all have read what they need of this CTA
+  return true;
+}
+
 }  // namespace topk_kernel
 
 /// REQUIRES: clusters of spec.slices.cluster CTAs, one for each row.
@@ -149,8 +175,16 @@ __device__ __forceinline__ void select_topk_rows(const TopkParams& p) {
   }
   const char* const data =
       static_cast<const char*>(p.input) + (i * p.input_stride + r.start) * size_of(spec.dtype);
-  const Largest largest = load_row<spec.dtype, spec.vec, true>(row, data, r.length);
-  const Top top = find_top(row, largest.key(), p.k);
+  const RowPick<spec.slices, false> pick(row);
+  pick.clear();
+  const uint32_t mine =
+      load_values<spec.dtype, spec.vec, true>(row, data, r.length, Nothing()).key();
+  const Top top = find_top(row, mine, p.k);
+  if (p.k <= kMostFloorTokens && top.floor > kLowestKey &&
+      pick_best<spec>(pick, p, r, i, top, mine)) {
+    return;
+  }
+  plain_values<spec.vec, true>(row, r.length);
   Cut cut;
   if (r.length > p.k) cut = cut_of<spec>(row, p.k, top);
   const uint32_t entries = row.smem + Search<spec>::kSmem.own_keys;
