@@ -16,43 +16,38 @@ __device__ __forceinline__ int32_t position_of(uint64_t entry) {
   return static_cast<int32_t>(~static_cast<uint32_t>(entry));
 }
 
-/// The list in the first CTA's shared memory, where a search keeps its own.
-template <RowSlices slices, bool linear>
+/// Lists of entries: in each CTA its own, which may hold more than the row's floor asks for; from
+/// them one in the first CTA, where a search keeps its own.
+template <RowSlices slices, bool linear, class Values = KeptValues>
 struct RowPick {
-  using Search = RowSearch<slices, linear>;
+  using Search = RowSearch<slices, linear, Values>;
+  static constexpr RowSlices kSlices = slices;
+  static constexpr bool kLinear = linear;
   static constexpr int kThreads = slices.num_threads, kCtas = slices.cluster;
-  /// An entry a thread.
-  static constexpr uint32_t kMost = static_cast<uint32_t>(kThreads);
-  static_assert(kThreads * 8 <= kSearchKeys * 4 && (kThreads + kCtas) * 8 <= 4 * kSearchBins * 4);
-  static_assert(kThreads * 4 <= kSearchBins * 8);
+  static constexpr uint32_t kMost = static_cast<uint32_t>(kThreads);  // an entry a thread
+  static constexpr uint32_t kMostOwn = kSearchKeys / 2;
+  // What each CTA may send.
+  static constexpr uint32_t kShare = min_of(kMost, static_cast<uint32_t>(kSearchKeys / 2 / kCtas));
+  static_assert(kThreads * 16 <= 4 * kSearchBins * 4 &&
+                kThreads * 4 + kCtas * 8 <= kSearchBins * 8);
 
   Search& row;
-  const uint32_t counter, sent, sorted, ranks, masses, shares, words;
+  const uint32_t own, sent, sorted, masses, ranks, shares, words, counters;
 
   __device__ __forceinline__ explicit RowPick(Search& search)
       : row(search),
-        counter(search.smem + Search::kSmem.words + 56),
-        sent(search.smem + Search::kSmem.own_keys),
-        sorted(search.smem + Search::kSmem.all_keys),
+        own(search.smem + Search::kSmem.own_keys),
+        sent(search.smem + Search::kSmem.all_keys),
+        sorted(search.smem + Search::kSmem.histograms),
+        masses(sorted + 8 * kMost),
         ranks(search.smem + Search::kSmem.totals),
-        masses(search.smem + Search::kSmem.histograms),
-        shares(masses + 8 * kMost),
-        words(search.smem + Search::kSmem.words) {}
+        shares(ranks + 4 * kMost),
+        words(search.smem + Search::kSmem.words),
+        counters(words + 56) {}
 
-  /// Before the cluster meets for the first time.
+  /// Before the CTA meets for the first time.
   __device__ __forceinline__ void clear() const {
-    if (threadIdx.x == 0) store_shared(counter, int32_t{0});
-  }
-
-  __device__ __forceinline__ void send(uint64_t entry) const {
-    uint32_t at;
-    if constexpr (kCtas > 1) {
-      at = fetch_add_peer(peer_address(counter, 0), 1);
-      if (at < kMost) store_peer(peer_address(sent + 8 * at, 0), entry);
-    } else {
-      at = fetch_add_shared(counter, 1);
-      if (at < kMost) store_shared(sent + 8 * at, entry);
-    }
+    if (threadIdx.x == 0) store_shared(counters, uint64_t{0});
   }
 
   /// A number of this CTA for the first one, which adds them up once the cluster has met.
@@ -72,26 +67,69 @@ struct RowPick {
     return sum;
   }
 
-  /// Sends this thread's values whose keys reach `floor`; how many the row has. More than kMost:
-  /// there is no list.
+  /// Puts a value, as it stands, on this CTA's list.
+  template <bool finite>
+  __device__ __forceinline__ void offer(float z, int32_t at) const {
+    const uint32_t i = fetch_add_shared(counters, 1);
+    if (i < kMostOwn) store_shared(own + 8 * i, entry_of(plain_form<linear, finite>(z), at));
+  }
+
+  /// Offers those of this thread's values in shared memory that reach `floor`.
   template <int vec, bool finite>
-  __device__ __forceinline__ uint32_t gather(uint32_t mine, uint32_t floor) const {
-    if (mine >= floor) {
-      const OwnValues<slices, vec> own(row.team.rank);
-      const float least = value_of(floor);
+  __device__ __forceinline__ void offer_kept(uint32_t mine, uint32_t floor) const {
+    if (mine < floor) return;
+    const OwnValues<slices, vec> values(row.team.rank);
+    const float least = value_of(floor);
 #pragma unroll 2
-      for (int32_t i = 0; i < OwnValues<slices, vec>::kSteps; ++i) {
-        float z[vec];
-        load_kept<vec>(row.value_at(own.offset(i)), z);
+    for (int32_t i = 0; i < OwnValues<slices, vec>::kSteps; ++i) {
+      float z[vec];
+      load_kept<vec>(row.value_at(values.offset(i)), z);
 #pragma unroll
-        for (int e = 0; e < vec; ++e) {
-          if (z[e] >= least) send(entry_of(plain_form<linear, finite>(z[e]), own.at(i) + e));
-        }
+      for (int e = 0; e < vec; ++e) {
+        if (z[e] >= least) offer<finite>(z[e], values.at(i) + e);
       }
     }
-    row.team.meet();
-    if constexpr (kCtas > 1) return load_peer_u32(peer_address(counter, 0));
-    return static_cast<uint32_t>(load_shared_i32(counter));
+  }
+
+  /// Sends what reaches `floor` of all lists to the first CTA; how many entries that are, in every
+  /// CTA. More than kMost: there is no list.
+  __device__ __forceinline__ uint32_t collect(uint32_t floor) const {
+    __syncthreads();
+    const uint32_t number = static_cast<uint32_t>(load_shared_i32(counters));
+    const uint32_t to = sent + 8 * kShare * static_cast<uint32_t>(row.team.rank);
+    for (uint32_t i = threadIdx.x; i < min_of(number, kMostOwn); i += kThreads) {
+      const uint64_t entry = load_shared_u64(own + 8 * i);
+      if (static_cast<uint32_t>(entry >> 32) < floor) continue;
+      const uint32_t at = fetch_add_shared(counters + 4, 1);
+      if (at >= kShare) continue;
+      if constexpr (kCtas > 1) {
+        store_peer(peer_address(to + 8 * at, 0), entry);
+      } else {
+        store_shared(to + 8 * at, entry);
+      }
+    }
+    __syncthreads();
+    uint64_t mine[1] = {static_cast<uint32_t>(load_shared_i32(counters + 4))};
+    if (number > kMostOwn || mine[0] > kShare) mine[0] = kMost + 1;
+    uint32_t total = 0;
+    row.team.exchange(mine, [&](int, const Mail& read) {
+      total = min_of(total + static_cast<uint32_t>(read(0)), kMost + 1);
+    });
+    return total;
+  }
+
+  /// Entry `i` of the first CTA's list, which lies in shares.
+  __device__ __forceinline__ uint64_t sent_entry(uint32_t i) const {
+    if constexpr (kCtas == 1) return load_shared_u64(sent + 8 * i);
+    uint32_t at = sent;
+#pragma unroll 1
+    for (int r = 0; r < kCtas - 1; ++r) {
+      const auto share = static_cast<uint32_t>(row.team.last_mail(r)(0));
+      if (i < share) break;
+      i -= share;
+      at += 8 * kShare;
+    }
+    return load_shared_u64(at + 8 * i);
   }
 
   __device__ __forceinline__ uint64_t entry(uint32_t i) const {
@@ -104,27 +142,28 @@ struct RowPick {
   /// Orders the list, the best first. REQUIRES: the first CTA, number <= kMost.
   __device__ __forceinline__ void sort(uint32_t number) const {
     const uint32_t thread = threadIdx.x;
+    if (thread < number) store_shared(own + 8 * thread, sent_entry(thread));
     store_shared(ranks + 4 * thread, int32_t{0});
     uint32_t width = 32;
     while (width < number) width *= 2;
+    __syncthreads();
     // `width` threads have an entry each, and as many more share in the comparisons of each.
     const uint32_t mine = thread & (width - 1), part = thread / width;
-    const uint64_t own = load_shared_u64(sent + 8 * mine);
-    __syncthreads();
+    const uint64_t entry = load_shared_u64(own + 8 * mine);
     if (mine < number) {
       uint32_t rank = 0;
 #pragma unroll 4
       for (uint32_t j = 2 * part; j < number; j += 2 * kMost / width) {
-        const uint4 two = load_shared_u32x4(sent + 8 * j);
-        rank += pair_of(two.y, two.x) > own;
-        rank += j + 1 < number && pair_of(two.w, two.z) > own;
+        const uint4 two = load_shared_u32x4(own + 8 * j);
+        rank += pair_of(two.y, two.x) > entry;
+        rank += j + 1 < number && pair_of(two.w, two.z) > entry;
       }
       add_shared(ranks + 4 * mine, rank);
     }
     __syncthreads();
     if (thread < number) {
       const uint32_t rank = static_cast<uint32_t>(load_shared_i32(ranks + 4 * thread));
-      store_shared(sorted + 8 * rank, own);
+      store_shared(sorted + 8 * rank, entry);
     }
     __syncthreads();
   }

@@ -19,11 +19,12 @@ struct Top {
 
 /// The row's largest value, and from the largest values of groups of threads a key that `k` values
 /// reach: `k` groups of one CTA reach it, or a share of k in each CTA.
-template <RowSlices slices, bool linear>
-__device__ __forceinline__ Top find_top(RowSearch<slices, linear>& row, uint32_t mine, int32_t k) {
+template <RowSlices slices, bool linear, class Values>
+__device__ __forceinline__ Top find_top(RowSearch<slices, linear, Values>& row, uint32_t mine,
+                                        int32_t k) {
   constexpr int kCtas = slices.cluster, kGroups = slices.num_threads / kGroup;
-  const uint32_t groups = row.smem + RowSearch<slices, linear>::kSmem.totals;
-  const uint32_t words = row.smem + RowSearch<slices, linear>::kSmem.words;
+  const uint32_t groups = row.smem + RowSearch<slices, linear, Values>::kSmem.totals;
+  const uint32_t words = row.smem + RowSearch<slices, linear, Values>::kSmem.words;
 #pragma unroll
   for (int i = 1; i < kGroup; i *= 2) mine = max_of(mine, __shfl_xor_sync(~0u, mine, i));
   if (threadIdx.x % kGroup == 0) {

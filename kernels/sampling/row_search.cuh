@@ -39,7 +39,20 @@ struct FallBins {
   }
 };
 
-template <RowSlices slices, bool linear>
+/// The values of a CTA's slice, in shared memory.
+struct KeptValues {
+  uint32_t smem;
+
+  __device__ __forceinline__ float4 four(int32_t i) const {
+    return load_shared_f32x4(smem + 4u * static_cast<uint32_t>(i));
+  }
+  __device__ __forceinline__ float one(int32_t i) const {
+    return load_shared_f32(smem + 4u * static_cast<uint32_t>(i));
+  }
+};
+
+/// `Values` has what KeptValues has; values are in the form of plain_form (load_row.cuh).
+template <RowSlices slices, bool linear, class Values = KeptValues>
 struct RowSearch {
   static constexpr SearchSmem kSmem = SearchSmem::of(slices);
   static constexpr int kThreads = slices.num_threads, kCtas = slices.cluster;
@@ -49,9 +62,12 @@ struct RowSearch {
   uint32_t smem;
   RowTeam<slices> team;
   uint32_t histogram_turn = 0;
+  Values values{};
 
   __device__ __forceinline__ explicit RowSearch(uint32_t base)
-      : smem(base), team(base + kSmem.team) {}
+      : smem(base), team(base + kSmem.team) {
+    if constexpr (slices.kept) values.smem = base + kSmem.values;
+  }
 
   __device__ __forceinline__ static int32_t warp() {
     return static_cast<int32_t>(threadIdx.x) / 32;
@@ -65,12 +81,24 @@ struct RowSearch {
     return smem + kSmem.values + 4u * static_cast<uint32_t>(warp() * kStretch + i);
   }
 
+  /// Four values of this warp's stretch, from its `i`-th on for the first lane.
+  __device__ __forceinline__ float4 four(int32_t i) const {
+    return values.four(warp() * kStretch + i + lane() * 4);
+  }
+
   /// visit(value) for each of this CTA's values that may reach `least`.
   template <class F>
   __device__ __forceinline__ void each_value(float least, F&& visit) const {
+    constexpr int kAhead = slices.kept ? 1 : 3;  // from memory some are on their way meanwhile
+    float4 next[kAhead];
+#pragma unroll
+    for (int a = 1; a < kAhead; ++a) next[a] = four(min_of(128 * (a - 1), kStretch - 128));
 #pragma unroll 1
     for (int32_t i = 0; i < kStretch; i += 128) {
-      const float4 z = load_shared_f32x4(value_at(i + lane() * 4));
+#pragma unroll
+      for (int a = 1; a < kAhead; ++a) next[a - 1] = next[a];
+      next[kAhead - 1] = four(min_of(i + 128 * (kAhead - 1), kStretch - 128));
+      const float4 z = next[0];
       const float most = fmaxf(fmaxf(z.x, z.y), fmaxf(z.z, z.w));
       if (!__any_sync(~0u, most >= least)) continue;
       visit(z.x), visit(z.y), visit(z.z), visit(z.w);

@@ -7,13 +7,28 @@
 #include "kernels/ptx/griddep.cuh"
 #include "kernels/sampling/load_row.cuh"
 #include "kernels/sampling/params.h"
-#include "kernels/sampling/pick_row.cuh"
+#include "kernels/sampling/stream_row.cuh"
 
 namespace weft {
 namespace sampling_kernel {
 
+template <SamplingRowSpec spec, bool kept = spec.slices.kept>
+struct ValuesOf {
+  using Type = KeptValues;
+};
 template <SamplingRowSpec spec>
-using Search = RowSearch<spec.slices, spec.probs>;
+struct ValuesOf<spec, false> {
+  using Type = ReadValues<spec.dtype, spec.vec, spec.probs, false>;
+};
+
+template <SamplingRowSpec spec>
+using Search = RowSearch<spec.slices, spec.probs, typename ValuesOf<spec>::Type>;
+template <SamplingRowSpec spec>
+using Pick = RowPick<spec.slices, spec.probs, typename ValuesOf<spec>::Type>;
+
+/// Keys up to this one are of values that cannot be drawn.
+template <SamplingRowSpec spec>
+inline constexpr uint32_t kNoKey = spec.probs ? 0x80000000u : kMaskedKey;
 
 /// Where the first thread leaves the bits of a draw.
 template <SamplingRowSpec spec>
@@ -116,17 +131,17 @@ __device__ __forceinline__ int32_t find_in_stretch(Search<spec>& row, int32_t wa
                                                    Amount&& amount) {
   constexpr int32_t kEach = ceil_div(Search<spec>::kStretch, spec.slices.num_threads);
   const int32_t first = static_cast<int32_t>(threadIdx.x) * kEach;
-  const uint32_t at = row.smem + 4u * static_cast<uint32_t>(warp * Search<spec>::kStretch + first);
+  const int32_t begin = warp * Search<spec>::kStretch + first;
   const bool mine = first < Search<spec>::kStretch;
   uint64_t sum = 0;
   for (int32_t i = 0; mine && i < kEach; ++i) {
-    sum += amount(__int_as_float(load_shared_i32(at + 4u * static_cast<uint32_t>(i))));
+    sum += amount(row.values.one(begin + i));
   }
   uint64_t before = row.team.sum_before(sum);
   if (draw < before || draw - before >= sum) return -1;
   for (int32_t i = 0;; ++i) {
-    before += amount(__int_as_float(load_shared_i32(at + 4u * static_cast<uint32_t>(i))));
-    if (draw < before) return warp * Search<spec>::kStretch + first + i;
+    before += amount(row.values.one(begin + i));
+    if (draw < before) return begin + i;
   }
 }
 
@@ -161,7 +176,7 @@ __device__ __forceinline__ void draw_token(Search<spec>& row, const SamplingPara
     return z > least ? mass : uint64_t{0};
   });
   if (at < 0) return;
-  const float z = __int_as_float(load_shared_i32(row.smem + 4u * static_cast<uint32_t>(at)));
+  const float z = row.values.one(at);
   p.token[sample] = row.team.rank * spec.slices.slice + at;
   if (p.logprob != nullptr) p.logprob[sample] = log_share(z, scale, total);
 }
@@ -187,7 +202,7 @@ __device__ __forceinline__ void write_row(Search<spec>& row, const SamplingParam
 #pragma unroll 1
   for (int32_t i = 0; i < Search<spec>::kStretch; i += 128) {
     const int32_t at = begin + i + row.lane() * 4;
-    const float4 four = load_shared_f32x4(row.value_at(i + row.lane() * 4));
+    const float4 four = row.four(i);
     float z[4] = {four.x, four.y, four.z, four.w};
     bool kept[4];
 #pragma unroll
@@ -225,19 +240,24 @@ __device__ __forceinline__ void write_row(Search<spec>& row, const SamplingParam
   }
 }
 
-/// Mass of all of this thread's values.
+/// Mass of all of this thread's values, which may be as they stand.
 template <SamplingRowSpec spec>
 __device__ __forceinline__ uint64_t own_mass(const Search<spec>& row, const MassScale& scale) {
-  using Own = OwnValues<spec.slices, spec.vec>;
-  const Own own(row.team.rank);
   uint64_t sum = 0;
+  const auto add = [&](float z) {
+    sum += mass_of<spec.probs>(plain_form<spec.probs, false>(z), scale);
+  };
+  if constexpr (!spec.slices.kept) {
+    row.each_value(-__int_as_float(0x7f800000), add);
+  } else {
+    using Own = OwnValues<spec.slices, spec.vec>;
+    const Own own(row.team.rank);
 #pragma unroll 2
-  for (int32_t i = 0; i < Own::kSteps; ++i) {
-    float z[spec.vec];
-    load_kept<spec.vec>(row.value_at(own.offset(i)), z);
+    for (int32_t i = 0; i < Own::kSteps; ++i) {
+      float z[spec.vec];
+      load_kept<spec.vec>(row.value_at(own.offset(i)), z);
 #pragma unroll
-    for (int e = 0; e < spec.vec; ++e) {
-      sum += mass_of<spec.probs>(plain_form<spec.probs, false>(z[e]), scale);
+      for (int e = 0; e < spec.vec; ++e) add(z[e]);
     }
   }
   return sum;
@@ -246,8 +266,8 @@ __device__ __forceinline__ uint64_t own_mass(const Search<spec>& row, const Mass
 /// One of the kept entries, in the order of a draw: above the lowest value by position, then those
 /// at it.
 template <SamplingRowSpec spec>
-__device__ __forceinline__ void draw_entry(const RowPick<spec.slices, spec.probs>& pick,
-                                           const typename RowPick<spec.slices, spec.probs>::Kept& k,
+__device__ __forceinline__ void draw_entry(const Pick<spec>& pick,
+                                           const typename Pick<spec>::Kept& k,
                                            const SamplingParams& p, int64_t sample,
                                            const MassScale& scale) {
   if (threadIdx.x >= k.number) return;
@@ -289,28 +309,30 @@ __device__ __forceinline__ void write_nothing(const SamplingParams& p, int64_t s
 
 /// Top-k and whatever else of a row whose floor leaves a short list; false when it does not.
 template <SamplingRowSpec spec>
-__device__ __forceinline__ bool pick_sample(const RowPick<spec.slices, spec.probs>& pick,
-                                            const SamplingParams& p, int64_t sample,
-                                            const SampleRequest& r, Top top, uint32_t mine,
-                                            const MassScale& scale) {
-  const bool leads = pick.row.team.rank == 0;
+__device__ __forceinline__ bool pick_sample(const Pick<spec>& pick, const SamplingParams& p,
+                                            int64_t sample, const SampleRequest& r, Top top,
+                                            uint32_t mine, const MassScale& scale) {
+  constexpr bool kDraws = spec.job == SamplingJob::draw, kAlone = spec.slices.cluster == 1;
   const float top_p = r.greedy() ? 1.0f : r.top_p;
   const bool joint = p.joint && top_p < 1.0f;
   if (joint) pick.send_share(pick.row.team.reduce(own_mass<spec>(pick.row, scale), Add()));
-  const uint32_t number = pick.template gather<spec.vec, false>(mine, top.floor);
+  if constexpr (spec.slices.kept) pick.template offer_kept<spec.vec, false>(mine, top.floor);
+  const uint32_t number = pick.collect(top.floor);
   if (number > pick.kMost) return false;
-  constexpr bool kDraws = spec.job == SamplingJob::draw, kAlone = spec.slices.cluster == 1;
-  if constexpr (!kDraws) write_nothing<spec>(p, sample, pick.row.team.rank);
-  if constexpr (!kAlone) cluster_arrive();
-  if (!leads) return true;
+  if constexpr (!kDraws) {
+    write_nothing<spec>(p, sample, pick.row.team.rank);
+    if constexpr (!kAlone) cluster_arrive();
+  }
+  if (pick.row.team.rank != 0) return true;
   pick.sort(number);
   const auto kept = pick.keep(min_of(static_cast<uint32_t>(r.kept_at_most()), number),
                               r.greedy() ? 0 : min_p_key(r.min_p, scale), top_p,
                               joint ? pick.sum_of_shares() : 0, scale);
-  if constexpr (kDraws) draw_entry<spec>(pick, kept, p, sample, scale);
-  if constexpr (!kAlone) cluster_wait();  // all have written, and read what they need of this CTA
-  if constexpr (!kDraws) {
-    if (kAlone) __syncthreads();
+  if constexpr (kDraws) {
+    draw_entry<spec>(pick, kept, p, sample, scale);
+  } else {
+    if constexpr (kAlone) __syncthreads();
+    if constexpr (!kAlone) cluster_wait();  // all have written nothing
     if (threadIdx.x >= kept.number) return true;
     constexpr int kSize = size_of(spec.dtype_out);
     char* const out = static_cast<char*>(p.output) + sample * p.output_stride * kSize;
@@ -335,23 +357,47 @@ __device__ __forceinline__ void give_up(Search<spec>& row, const SamplingParams&
   }
 }
 
+/// One look at the row: its largest value, a floor, what adjusts it. `mine`: of this thread's
+/// values. `meanwhile` runs while the first values are on their way, and sets `r`.
+template <SamplingRowSpec spec, class Meanwhile>
+__device__ __forceinline__ Top first_look(Pick<spec>& pick, const SamplingParams& p, int64_t sample,
+                                          const SampleRequest& r, uint32_t& mine,
+                                          Meanwhile&& meanwhile) {
+  Search<spec>& row = pick.row;
+  const char* const data =
+      static_cast<const char*>(p.input) +
+      max_of(row_of_sample(p, sample), int64_t{0}) * p.input_stride * size_of(spec.dtype);
+  if constexpr (spec.slices.kept) {
+    Largest largest = load_values<spec.dtype, spec.vec, false>(row, data, p.vocab_size, meanwhile);
+    if (!spec.probs && r.adjusts) largest = adjust_row<spec>(row, p, sample, data);
+    mine = largest.key();
+    return find_top(row, mine, r.kept_at_most());
+  } else {
+    constexpr int32_t kSlice = spec.slices.slice;
+    const int32_t begin = row.team.rank * kSlice;
+    row.values = {data, begin, p.vocab_size};
+    RowStream<spec.dtype, spec.vec, false, Pick<spec>> stream(pick, data, begin, p.vocab_size,
+                                                              kSlice);
+    return stream.template run<kNoKey<spec>>(meanwhile, [&] { return r.kept_at_most(); });
+  }
+}
+
 }  // namespace sampling_kernel
 
-/// REQUIRES: clusters of spec.slices.cluster CTAs, one for each sample.
+/// REQUIRES: clusters of spec.slices.cluster CTAs, one for each sample; nothing that adjusts logits
+/// where slices are not kept.
 template <SamplingRowSpec spec>
 __device__ __forceinline__ void sample_rows(const SamplingParams& p) {
   using namespace sampling_kernel;
   griddep_launch_dependents();
   Search<spec> row(dynamic_smem());
-  const RowPick<spec.slices, spec.probs> pick(row);
+  Pick<spec> pick(row);
   const int64_t sample = blockIdx.x / spec.slices.cluster;
   pick.clear();
   griddep_wait();
-  const char* const data =
-      static_cast<const char*>(p.input) +
-      max_of(row_of_sample(p, sample), int64_t{0}) * p.input_stride * size_of(spec.dtype);
   SampleRequest r;
-  Largest largest = load_values<spec.dtype, spec.vec, false>(row, data, p.vocab_size, [&] {
+  uint32_t mine = 0;
+  const Top top = first_look<spec>(pick, p, sample, r, mine, [&] {
     r = sample_request(p, sample);  // its reads wait together with the row's
     if (spec.job == SamplingJob::draw && threadIdx.x == 0) {
       const uint64_t offset = p.offset == nullptr ? 0 : static_cast<uint64_t>(p.offset[sample]);
@@ -359,14 +405,8 @@ __device__ __forceinline__ void sample_rows(const SamplingParams& p) {
       store_shared(random_at<spec>(row), random_bits(seed, offset, 0));
     }
   });
-  const bool adjusts = !spec.probs && r.adjusts;
-  if (adjusts) largest = adjust_row<spec>(row, p, sample, data);
-  const uint32_t mine = largest.key();
-  const int32_t k = r.kept_at_most();
-  const Top top = find_top(row, mine, k);
   SampleStatus status = SampleStatus::ok;
-  constexpr uint32_t kNone = spec.probs ? 0x80000000u : kMaskedKey;
-  if (top.key <= kNone) status = SampleStatus::nothing;
+  if (top.key <= kNoKey<spec>) status = SampleStatus::nothing;
   if (top.key == ~0u) status = SampleStatus::nan;
   if (r.bad) status = SampleStatus::bad_parameter;
   if (row.team.rank == 0 && threadIdx.x == 0) {
@@ -380,11 +420,13 @@ __device__ __forceinline__ void sample_rows(const SamplingParams& p) {
       spec.probs
           ? MassScale::of_probs(value_of(top.key))
           : MassScale::of_logits(value_of(top.key), r.temperature == 0.0f ? 1.0f : r.temperature);
-  if (k <= kMostFloorTokens && top.floor > kNone &&
+  if (r.kept_at_most() <= kMostFloorTokens && top.floor > kNoKey<spec> &&
       pick_sample<spec>(pick, p, sample, r, top, mine, scale)) {
     return;
   }
-  if (!adjusts) plain_values<spec.vec, false>(row, p.vocab_size);
+  if constexpr (spec.slices.kept) {
+    if (spec.probs || !r.adjusts) plain_values<spec.vec, false>(row, p.vocab_size);
+  }
   const Cut cut = cut_of<spec>(row, p, r, scale, top);
   if constexpr (spec.job == SamplingJob::draw) {
     draw_token<spec>(row, p, sample, cut, scale);

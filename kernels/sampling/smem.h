@@ -24,7 +24,7 @@ struct SearchSmem {
   WEFT_HD static constexpr SearchSmem of(const RowSlices& s) {
     SearchSmem m{};
     m.values = 0;
-    m.histograms = s.slice * 4;
+    m.histograms = s.kept ? s.slice * 4 : 0;
     m.totals = m.histograms + 2 * 2 * kSearchBins * 4;
     m.own_keys = m.totals + kSearchBins * 8;
     m.all_keys = m.own_keys + kSearchKeys * 4;

@@ -5,15 +5,26 @@
 #pragma once
 
 #include "kernels/ptx/griddep.cuh"
-#include "kernels/sampling/pick_row.cuh"
+#include "kernels/sampling/stream_row.cuh"
 #include "kernels/topk/params.h"
 #include "kernels/topk/smem.h"
 
 namespace weft {
 namespace topk_kernel {
 
+template <TopkRowSpec spec, bool kept = spec.slices.kept>
+struct ValuesOf {
+  using Type = KeptValues;
+};
 template <TopkRowSpec spec>
-using Search = RowSearch<spec.slices, false>;
+struct ValuesOf<spec, false> {
+  using Type = ReadValues<spec.dtype, spec.vec, false, true>;
+};
+
+template <TopkRowSpec spec>
+using Search = RowSearch<spec.slices, false, typename ValuesOf<spec>::Type>;
+template <TopkRowSpec spec>
+using Pick = RowPick<spec.slices, false, typename ValuesOf<spec>::Type>;
 
 /// Of what NaN and -infinity rank with.
 inline constexpr uint32_t kLowestKey = 0x00800000u;
@@ -96,7 +107,7 @@ __device__ __forceinline__ void each_kept(Search<spec>& row, const Cut& cut, Giv
   const int32_t begin = row.team.rank * spec.slices.slice + row.warp() * spec.slices.stretch();
 #pragma unroll 1
   for (int32_t i = 0; i < spec.slices.stretch(); i += 128) {
-    const float4 four = load_shared_f32x4(row.value_at(i + row.lane() * 4));
+    const float4 four = row.four(i);
     const float z[4] = {four.x, four.y, four.z, four.w};
     uint32_t mine = 0, tied = 0;
 #pragma unroll
@@ -124,25 +135,21 @@ __device__ __forceinline__ void each_kept(Search<spec>& row, const Cut& cut, Giv
 
 /// The best of a row whose floor leaves a short list; false when it does not.
 template <TopkRowSpec spec>
-__device__ __forceinline__ bool pick_best(const RowPick<spec.slices, false>& pick,
-                                          const TopkParams& p, const TopkRow& r, int64_t i, Top top,
-                                          uint32_t mine) {
-  const uint32_t number = pick.template gather<spec.vec, true>(mine, top.floor);
+__device__ __forceinline__ bool pick_best(const Pick<spec>& pick, const TopkParams& p,
+                                          const TopkRow& r, int64_t i, Top top, uint32_t mine) {
+  if constexpr (spec.slices.kept) pick.template offer_kept<spec.vec, true>(mine, top.floor);
+  const uint32_t number = pick.collect(top.floor);
   if (number > pick.kMost) return false;
-  constexpr bool kAlone = spec.slices.cluster == 1;
-  if constexpr (!kAlone) cluster_arrive();
   if (pick.row.team.rank != 0) return true;
   pick.sort(number);
-  if (static_cast<int32_t>(threadIdx.x) < p.k) {
-    const uint64_t own = pick.entry(threadIdx.x);
-    uint64_t slot = threadIdx.x;
-    if constexpr (!spec.sorted) {
-      slot = pick.before_in_row(own, static_cast<uint32_t>(p.k),
-                                [](uint32_t, uint64_t) { return uint64_t{1}; });
-    }
-    put<spec>(p, r, i, static_cast<int32_t>(slot), position_of(own));
+  if (static_cast<int32_t>(threadIdx.x) >= p.k) return true;
+  const uint64_t own = pick.entry(threadIdx.x);
+  uint64_t slot = threadIdx.x;
+  if constexpr (!spec.sorted) {
+    slot = pick.before_in_row(own, static_cast<uint32_t>(p.k),
+                              [](uint32_t, uint64_t) { return uint64_t{1}; });
   }
-  if constexpr (!kAlone) cluster_wait();  // all have read what they need of this CTA
+  put<spec>(p, r, i, static_cast<int32_t>(slot), position_of(own));
   return true;
 }
 
@@ -175,16 +182,25 @@ __device__ __forceinline__ void select_topk_rows(const TopkParams& p) {
   }
   const char* const data =
       static_cast<const char*>(p.input) + (i * p.input_stride + r.start) * size_of(spec.dtype);
-  const RowPick<spec.slices, false> pick(row);
+  Pick<spec> pick(row);
   pick.clear();
-  const uint32_t mine =
-      load_values<spec.dtype, spec.vec, true>(row, data, r.length, Nothing()).key();
-  const Top top = find_top(row, mine, p.k);
+  uint32_t mine = 0;
+  Top top;
+  if constexpr (spec.slices.kept) {
+    mine = load_values<spec.dtype, spec.vec, true>(row, data, r.length, Nothing()).key();
+    top = find_top(row, mine, p.k);
+  } else {
+    const int32_t begin = row.team.rank * spec.slices.slice;
+    row.values = {data, begin, r.length};
+    RowStream<spec.dtype, spec.vec, true, Pick<spec>> stream(pick, data, begin, r.length,
+                                                             spec.slices.slice);
+    top = stream.template run<kLowestKey>(Nothing(), [&] { return p.k; });
+  }
   if (p.k <= kMostFloorTokens && top.floor > kLowestKey &&
       pick_best<spec>(pick, p, r, i, top, mine)) {
     return;
   }
-  plain_values<spec.vec, true>(row, r.length);
+  if constexpr (spec.slices.kept) plain_values<spec.vec, true>(row, r.length);
   Cut cut;
   if (r.length > p.k) cut = cut_of<spec>(row, p.k, top);
   const uint32_t entries = row.smem + Search<spec>::kSmem.own_keys;
