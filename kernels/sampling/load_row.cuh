@@ -3,7 +3,6 @@
 // that searches see. Used by sampling and topk.
 #pragma once
 
-#include "kernels/ptx/compare.cuh"
 #include "kernels/sampling/row_search.cuh"
 #include "kernels/tile/elements.cuh"
 
@@ -93,22 +92,16 @@ struct Nothing {
   __device__ __forceinline__ void operator()() const {}
 };
 
-/// The row's values into shared memory as they stand, and -infinity behind them; the largest of
-/// this thread's, NaN only when not `finite`. `meanwhile` runs once the first are on their way.
+/// The row into shared memory as searches see it, and -infinity behind it; the largest of this
+/// thread's values. `meanwhile` runs once the first of them are on their way.
 template <DType dtype, int vec, bool finite, RowSlices slices, bool linear, class Meanwhile>
-__device__ __forceinline__ Largest load_values(const RowSearch<slices, linear>& row,
-                                               const char* data, int32_t length,
-                                               Meanwhile&& meanwhile) {
+__device__ __forceinline__ Largest load_row(const RowSearch<slices, linear>& row, const char* data,
+                                            int32_t length, Meanwhile&& meanwhile) {
   using Own = OwnValues<slices, vec>;
   constexpr int kSize = size_of(dtype), kSteps = Own::kSteps;
   constexpr int kBatch = kSteps % kLoadBatch == 0 ? kLoadBatch : kSteps % 4 == 0 ? 4 : 1;
   const Own own(row.team.rank);
-  float most = -__int_as_float(0x7f800000);
-  const auto keep = [&](int32_t step, const float(&z)[vec]) {
-#pragma unroll
-    for (int e = 0; e < vec; ++e) most = finite ? fmaxf(most, z[e]) : max_or_nan(most, z[e]);
-    keep_values<vec>(row.value_at(own.offset(step)), z);
-  };
+  Largest largest;
 #pragma unroll 1
   for (int32_t step = 0; step < kSteps; step += kBatch) {
     const bool whole = own.begin + (step + kBatch) * Own::kStep <= length;
@@ -125,43 +118,29 @@ __device__ __forceinline__ Largest load_values(const RowSearch<slices, linear>& 
 #pragma unroll 1
       for (int32_t i = step; i < step + kBatch; ++i) {
         end_of_row<dtype, vec>(data, own.at(i), length, z);
-        keep(i, z);
+#pragma unroll
+        for (int e = 0; e < vec; ++e) {
+          if (own.at(i) + e < length) z[e] = largest.template take<linear, finite>(z[e]);
+        }
+        keep_values<vec>(row.value_at(own.offset(i)), z);
       }
       continue;
     }
 #pragma unroll
     for (int i = 0; i < kBatch; ++i) {
       to_f32<dtype, vec>(raw[i], z);
-      keep(step + i, z);
-    }
-  }
-  return {plain_form<linear, finite>(most), most != most};
-}
-
-/// This thread's values in the form that searches see; a barrier.
-template <int vec, bool finite, RowSlices slices, bool linear>
-__device__ __forceinline__ void plain_values(const RowSearch<slices, linear>& row, int32_t length) {
-  const OwnValues<slices, vec> own(row.team.rank);
-#pragma unroll 4
-  for (int32_t i = 0; i < OwnValues<slices, vec>::kSteps; ++i) {
-    float z[vec];
-    load_kept<vec>(row.value_at(own.offset(i)), z);
 #pragma unroll
-    for (int e = 0; e < vec; ++e) {
-      if (own.at(i) + e < length) z[e] = plain_form<linear, finite>(z[e]);
+      for (int e = 0; e < vec; ++e) z[e] = largest.template take<linear, finite>(z[e]);
+      keep_values<vec>(row.value_at(own.offset(step + i)), z);
     }
-    keep_values<vec>(row.value_at(own.offset(i)), z);
   }
-  __syncthreads();
+  return largest;
 }
 
-/// The row as searches see it; the largest of this thread's values.
 template <DType dtype, int vec, bool finite, RowSlices slices, bool linear>
 __device__ __forceinline__ Largest load_row(const RowSearch<slices, linear>& row, const char* data,
                                             int32_t length) {
-  const Largest largest = load_values<dtype, vec, finite>(row, data, length, Nothing());
-  plain_values<vec, finite>(row, length);
-  return largest;
+  return load_row<dtype, vec, finite>(row, data, length, Nothing());
 }
 
 }  // namespace weft

@@ -71,6 +71,12 @@ WEFT_HD float value_or(const float* values, int64_t i, float otherwise) {
 
 WEFT_HD bool is_finite(float x) { return x - x == 0.0f; }
 
+/// Some logit may differ from the input.
+WEFT_HD bool adjusts(const SamplingParams& p) {
+  return p.bias != nullptr || p.allowed != nullptr || p.prompt_mask != nullptr ||
+         p.output_counts != nullptr;
+}
+
 /// The row of input that sample `i` looks at; -1 when there is none.
 WEFT_HD int64_t row_of_sample(const SamplingParams& p, int64_t i) {
   const int64_t row = p.indices == nullptr ? i : p.indices[i];
@@ -98,8 +104,7 @@ WEFT_HD SampleRequest sample_request(const SamplingParams& p, int64_t i) {
   blame(r, is_finite(r.frequency), RowFault::frequency_penalty);
   r.presence = value_or(p.presence_penalty, i, 0.0f);
   blame(r, is_finite(r.presence), RowFault::presence_penalty);
-  r.adjusts = p.bias != nullptr || p.allowed != nullptr || p.prompt_mask != nullptr ||
-              p.output_counts != nullptr;
+  r.adjusts = adjusts(p);
   return r;
 }
 

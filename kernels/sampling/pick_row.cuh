@@ -28,11 +28,10 @@ struct RowPick {
   static constexpr uint32_t kMostOwn = kSearchKeys / 2;
   // What each CTA may send.
   static constexpr uint32_t kShare = min_of(kMost, static_cast<uint32_t>(kSearchKeys / 2 / kCtas));
-  static_assert(kThreads * 16 <= 4 * kSearchBins * 4 &&
-                kThreads * 4 + kCtas * 8 <= kSearchBins * 8);
+  static_assert(kThreads * 16 <= 4 * kSearchBins * 4 && kCtas * 8 + 256 <= kSearchBins * 8);
 
   Search& row;
-  const uint32_t own, sent, sorted, masses, ranks, shares, words, counters;
+  const uint32_t own, sent, sorted, masses, shares, words, counters;
 
   __device__ __forceinline__ explicit RowPick(Search& search)
       : row(search),
@@ -40,8 +39,7 @@ struct RowPick {
         sent(search.smem + Search::kSmem.all_keys),
         sorted(search.smem + Search::kSmem.histograms),
         masses(sorted + 8 * kMost),
-        ranks(search.smem + Search::kSmem.totals),
-        shares(ranks + 4 * kMost),
+        shares(search.smem + Search::kSmem.totals + 256),
         words(search.smem + Search::kSmem.words),
         counters(words + 56) {}
 
@@ -139,86 +137,109 @@ struct RowPick {
     return load_shared_u64(masses + 8 * i);
   }
 
-  /// Orders the list, the best first. REQUIRES: the first CTA, number <= kMost.
-  __device__ __forceinline__ void sort(uint32_t number) const {
-    const uint32_t thread = threadIdx.x;
-    if (thread < number) store_shared(own + 8 * thread, sent_entry(thread));
-    store_shared(ranks + 4 * thread, int32_t{0});
-    uint32_t width = 32;
-    while (width < number) width *= 2;
-    __syncthreads();
-    // `width` threads have an entry each, and as many more share in the comparisons of each.
-    const uint32_t mine = thread & (width - 1), part = thread / width;
-    const uint64_t entry = load_shared_u64(own + 8 * mine);
-    if (mine < number) {
-      uint32_t rank = 0;
-#pragma unroll 4
-      for (uint32_t j = 2 * part; j < number; j += 2 * kMost / width) {
-        const uint4 two = load_shared_u32x4(own + 8 * j);
-        rank += pair_of(two.y, two.x) > entry;
-        rank += j + 1 < number && pair_of(two.w, two.z) > entry;
-      }
-      add_shared(ranks + 4 * mine, rank);
+  /// How `number` entries are dealt: neighbouring threads share one.
+  struct Deal {
+    uint32_t entry, part, parts;
+
+    __device__ __forceinline__ explicit Deal(uint32_t number) {
+      uint32_t width = kMost / 32;
+      while (width < number) width *= 2;
+      parts = kMost / width;
+      entry = threadIdx.x / parts;
+      part = threadIdx.x & (parts - 1);
     }
-    __syncthreads();
-    if (thread < number) {
-      const uint32_t rank = static_cast<uint32_t>(load_shared_i32(ranks + 4 * thread));
-      store_shared(sorted + 8 * rank, entry);
+    template <class T>
+    __device__ __forceinline__ T sum(T x) const {
+      for (uint32_t i = 1; i < parts; i *= 2) x += __shfl_xor_sync(~0u, x, static_cast<int>(i));
+      return x;
+    }
+  };
+
+  /// Orders the list, the best first, and weighs the first `k`; those below `least` weigh nothing.
+  /// REQUIRES: the first CTA, number <= kMost.
+  __device__ __forceinline__ void sort(uint32_t number, uint32_t k, uint32_t least,
+                                       const MassScale& scale) const {
+    uint32_t list = sent;
+    if constexpr (kCtas > 1) {
+      list = own;
+      if (threadIdx.x < number) store_shared(own + 8 * threadIdx.x, sent_entry(threadIdx.x));
+      __syncthreads();
+    }
+    const Deal deal(number);
+    const uint64_t mine = load_shared_u64(list + 8 * deal.entry);
+    uint32_t rank = 0;
+#pragma unroll 4
+    for (uint32_t j = deal.part; j < number; j += deal.parts) {
+      rank += load_shared_u64(list + 8 * j) > mine;
+    }
+    rank = deal.sum(rank);
+    if (deal.part == 0 && deal.entry < number) {
+      store_shared(sorted + 8 * rank, mine);
+      const auto key = static_cast<uint32_t>(mine >> 32);
+      if (rank < k) {
+        store_shared(masses + 8 * rank, key < least ? 0 : mass_of<linear>(value_of(key), scale));
+      }
     }
     __syncthreads();
   }
 
-  /// Sum of amount(j, entry) over the first `number` entries that stand before `own` in the row.
-  template <class Amount>
-  __device__ __forceinline__ uint64_t before_in_row(uint64_t own, uint32_t number,
-                                                    Amount&& amount) const {
-    uint64_t sum = 0;
-#pragma unroll 4
-    for (uint32_t j = 0; j < number; ++j) {
-      const uint64_t other = entry(j), x = amount(j, other);
-      sum += position_of(other) < position_of(own) ? x : 0;
+  /// Sum of amount(j, entry) over the first `number` entries that stand before `own` in the row;
+  /// the same in all threads that share an entry.
+  template <class T, class Amount>
+  __device__ __forceinline__ T before_in_row(const Deal& deal, uint64_t own_entry, uint32_t number,
+                                             Amount&& amount) const {
+    T sum = 0;
+#pragma unroll 2
+    for (uint32_t j = deal.part; j < number; j += deal.parts) {
+      const uint64_t other = entry(j);
+      const T x = amount(j, other);
+      sum += position_of(other) < position_of(own_entry) ? x : 0;
     }
-    return sum;
+    return deal.sum(sum);
   }
 
   struct Kept {
     uint32_t number;  // of the ordered list
     uint64_t total;   // their mass
-    uint64_t before;  // mass of the entries better than this thread's
-    uint64_t mass;    // of this thread's entry
   };
 
-  /// What top-k, min-p (keys of at least `least`) and top-p keep of the ordered list. `whole`: the
+  /// Mass of the entries that are better than the `i`-th kept one.
+  __device__ __forceinline__ uint64_t better(uint32_t i) const {
+    return load_shared_u64(own + 8 * i);
+  }
+
+  /// What min-p (keys of at least `least`) and top-p keep of the first `k` entries. `whole`: the
   /// mass that top-p is a share of, 0 for what the others leave.
-  __device__ __forceinline__ Kept keep(uint32_t k, uint32_t least, float top_p, uint64_t whole,
-                                       const MassScale& scale) const {
-    const uint32_t thread = threadIdx.x;
-    const auto counts = [&](uint32_t i) {
-      return i < k && static_cast<uint32_t>(entry(i) >> 32) >= least;
-    };
-    Kept kept{};
-    const bool mine = counts(thread);
-    if (mine) {
-      const auto key = static_cast<uint32_t>(entry(thread) >> 32);
-      kept.mass = mass_of<linear>(value_of(key), scale);
+  __device__ __forceinline__ Kept keep(uint32_t k, uint32_t least, float top_p,
+                                       uint64_t whole) const {
+    if (row.warp() == 0) {
+      const uint32_t each = ceil_div(k, 32u), first = static_cast<uint32_t>(row.lane()) * each;
+      const uint32_t last = min_of(first + each, k);
+      uint64_t sum = 0, reach = 0;
+      for (uint32_t i = first; i < last; ++i) {
+        sum += mass(i);
+        reach += static_cast<uint32_t>(entry(i) >> 32) >= least;
+      }
+      const uint64_t upto = warp_sum_upto(sum), total = __shfl_sync(~0u, upto, 31);
+      reach = warp_reduce(reach, Add());
+      const auto tell = [&](uint64_t number, uint64_t mass_of_all) {
+        store_shared(words, number);
+        store_shared(words + 8, mass_of_all);
+      };
+      if (row.lane() == 0) tell(reach, total);
+      __syncwarp();
+      const uint64_t wanted =
+          top_p < 1.0f ? share_of_mass(top_p, whole != 0 ? whole : total) : ~uint64_t{0};
+      uint64_t before = upto - sum;
+      for (uint32_t i = first; i < last; ++i) {
+        const uint64_t x = mass(i);
+        store_shared(own + 8 * i, before);
+        if (before < wanted && wanted <= before + x) tell(i + 1, before + x);
+        before += x;
+      }
     }
-    store_shared(masses + 8 * thread, kept.mass);
-    kept.before = row.team.sum_before(kept.mass);
-    const uint64_t upto = kept.before + kept.mass;
-    const auto tell = [&](uint32_t at) {
-      store_shared(at, uint64_t{thread + 1});
-      store_shared(at + 8, upto);
-    };
-    if (mine && !(thread + 1 < k && counts(thread + 1))) tell(words), tell(words + 16);
     __syncthreads();
-    if (top_p < 1.0f) {
-      const uint64_t wanted = share_of_mass(top_p, whole != 0 ? whole : load_shared_u64(words + 8));
-      if (mine && kept.before < wanted && wanted <= upto) tell(words + 16);
-      __syncthreads();
-    }
-    kept.number = static_cast<uint32_t>(load_shared_u64(words + 16));
-    kept.total = load_shared_u64(words + 24);
-    return kept;
+    return {static_cast<uint32_t>(load_shared_u64(words)), load_shared_u64(words + 8)};
   }
 };
 

@@ -89,7 +89,7 @@ struct RowSearch {
   /// visit(value) for each of this CTA's values that may reach `least`.
   template <class F>
   __device__ __forceinline__ void each_value(float least, F&& visit) const {
-    constexpr int kAhead = slices.kept ? 1 : 3;  // from memory some are on their way meanwhile
+    constexpr int kAhead = slices.kept ? 1 : 2;  // from memory the next are on their way
     float4 next[kAhead];
 #pragma unroll
     for (int a = 1; a < kAhead; ++a) next[a] = four(min_of(128 * (a - 1), kStretch - 128));

@@ -36,6 +36,26 @@ __device__ __forceinline__ uint32_t random_at(const Search<spec>& row) {
   return row.smem + Search<spec>::kSmem.words + 48;
 }
 
+/// What a sample asks for but for what adjusts logits, in shared memory: registers are for values.
+template <SamplingRowSpec spec>
+__device__ __forceinline__ void put_request(const Search<spec>& row, const SampleRequest& r) {
+  const uint32_t at = row.smem + Search<spec>::kSmem.words + 64;
+  store_shared(at, make_float4(r.temperature, r.top_p, r.min_p, __int_as_float(r.top_k)));
+  store_shared(at + 16, static_cast<int32_t>(r.bad));
+  store_shared(at + 20, static_cast<int32_t>(r.fault));
+}
+template <SamplingRowSpec spec>
+__device__ __forceinline__ SampleRequest get_request(const Search<spec>& row) {
+  const uint32_t at = row.smem + Search<spec>::kSmem.words + 64;
+  const float4 four = load_shared_f32x4(at);
+  SampleRequest r{};
+  r.temperature = four.x, r.top_p = four.y, r.min_p = four.z;
+  r.top_k = static_cast<int32_t>(bits_of(four.w));
+  r.bad = load_shared_i32(at + 16) != 0;
+  r.fault = static_cast<RowFault>(load_shared_i32(at + 20));
+  return r;
+}
+
 /// Penalties, bias and mask, over the values that this thread loaded.
 template <SamplingRowSpec spec>
 __device__ __forceinline__ Largest adjust_row(const Search<spec>& row, const SamplingParams& p,
@@ -267,23 +287,23 @@ __device__ __forceinline__ uint64_t own_mass(const Search<spec>& row, const Mass
 /// at it.
 template <SamplingRowSpec spec>
 __device__ __forceinline__ void draw_entry(const Pick<spec>& pick,
-                                           const typename Pick<spec>::Kept& k,
+                                           const typename Pick<spec>::Kept& kept,
                                            const SamplingParams& p, int64_t sample,
                                            const MassScale& scale) {
-  if (threadIdx.x >= k.number) return;
-  const uint64_t draw = draw_below(k.total, load_shared_u64(random_at<spec>(pick.row)));
-  const uint64_t own = pick.entry(threadIdx.x);
-  const auto cut = static_cast<uint32_t>(pick.entry(k.number - 1) >> 32);
+  const typename Pick<spec>::Deal deal(kept.number);
+  const auto cut = static_cast<uint32_t>(pick.entry(kept.number - 1) >> 32);
+  const uint64_t own = pick.entry(deal.entry);
+  uint64_t before =
+      pick.template before_in_row<uint64_t>(deal, own, kept.number, [&](uint32_t j, uint64_t e) {
+        return static_cast<uint32_t>(e >> 32) > cut ? pick.mass(j) : 0;
+      });
+  if (deal.part != 0 || deal.entry >= kept.number) return;
   const auto key = static_cast<uint32_t>(own >> 32);
-  uint64_t before = k.before;  // right for those at the cut
-  if (key > cut) {
-    before = pick.before_in_row(own, k.number, [&](uint32_t j, uint64_t other) {
-      return static_cast<uint32_t>(other >> 32) > cut ? pick.mass(j) : 0;
-    });
-  }
-  if (draw < before || draw - before >= k.mass) return;
+  if (key == cut) before = pick.better(deal.entry);
+  const uint64_t draw = draw_below(kept.total, load_shared_u64(random_at<spec>(pick.row)));
+  if (draw < before || draw - before >= pick.mass(deal.entry)) return;
   p.token[sample] = position_of(own);
-  if (p.logprob != nullptr) p.logprob[sample] = log_share(value_of(key), scale, k.total);
+  if (p.logprob != nullptr) p.logprob[sample] = log_share(value_of(key), scale, kept.total);
 }
 
 /// This CTA's part of an output in which nothing is kept.
@@ -324,10 +344,10 @@ __device__ __forceinline__ bool pick_sample(const Pick<spec>& pick, const Sampli
     if constexpr (!kAlone) cluster_arrive();
   }
   if (pick.row.team.rank != 0) return true;
-  pick.sort(number);
-  const auto kept = pick.keep(min_of(static_cast<uint32_t>(r.kept_at_most()), number),
-                              r.greedy() ? 0 : min_p_key(r.min_p, scale), top_p,
-                              joint ? pick.sum_of_shares() : 0, scale);
+  const uint32_t k = min_of(static_cast<uint32_t>(r.kept_at_most()), number);
+  const uint32_t least = r.greedy() ? 0 : min_p_key(r.min_p, scale);
+  pick.sort(number, k, least, scale);
+  const auto kept = pick.keep(k, least, top_p, joint ? pick.sum_of_shares() : 0);
   if constexpr (kDraws) {
     draw_entry<spec>(pick, kept, p, sample, scale);
   } else {
@@ -358,27 +378,27 @@ __device__ __forceinline__ void give_up(Search<spec>& row, const SamplingParams&
 }
 
 /// One look at the row: its largest value, a floor, what adjusts it. `mine`: of this thread's
-/// values. `meanwhile` runs while the first values are on their way, and sets `r`.
+/// values. `meanwhile` runs while the first values are on their way, and puts the request.
 template <SamplingRowSpec spec, class Meanwhile>
 __device__ __forceinline__ Top first_look(Pick<spec>& pick, const SamplingParams& p, int64_t sample,
-                                          const SampleRequest& r, uint32_t& mine,
-                                          Meanwhile&& meanwhile) {
+                                          uint32_t& mine, Meanwhile&& meanwhile) {
   Search<spec>& row = pick.row;
   const char* const data =
       static_cast<const char*>(p.input) +
       max_of(row_of_sample(p, sample), int64_t{0}) * p.input_stride * size_of(spec.dtype);
+  const auto tokens = [&] { return get_request<spec>(row).kept_at_most(); };
   if constexpr (spec.slices.kept) {
-    Largest largest = load_values<spec.dtype, spec.vec, false>(row, data, p.vocab_size, meanwhile);
-    if (!spec.probs && r.adjusts) largest = adjust_row<spec>(row, p, sample, data);
+    Largest largest = load_row<spec.dtype, spec.vec, false>(row, data, p.vocab_size, meanwhile);
+    if (!spec.probs && adjusts(p)) largest = adjust_row<spec>(row, p, sample, data);
     mine = largest.key();
-    return find_top(row, mine, r.kept_at_most());
+    return find_top_of(row, mine, tokens);
   } else {
     constexpr int32_t kSlice = spec.slices.slice;
     const int32_t begin = row.team.rank * kSlice;
     row.values = {data, begin, p.vocab_size};
     RowStream<spec.dtype, spec.vec, false, Pick<spec>> stream(pick, data, begin, p.vocab_size,
                                                               kSlice);
-    return stream.template run<kNoKey<spec>>(meanwhile, [&] { return r.kept_at_most(); });
+    return stream.template run<kNoKey<spec>>(meanwhile, tokens);
   }
 }
 
@@ -395,16 +415,17 @@ __device__ __forceinline__ void sample_rows(const SamplingParams& p) {
   const int64_t sample = blockIdx.x / spec.slices.cluster;
   pick.clear();
   griddep_wait();
-  SampleRequest r;
   uint32_t mine = 0;
-  const Top top = first_look<spec>(pick, p, sample, r, mine, [&] {
-    r = sample_request(p, sample);  // its reads wait together with the row's
-    if (spec.job == SamplingJob::draw && threadIdx.x == 0) {
+  const Top top = first_look<spec>(pick, p, sample, mine, [&] {
+    if (threadIdx.x != 0) return;  // what it reads comes together with the row
+    put_request<spec>(row, sample_request(p, sample));
+    if constexpr (spec.job == SamplingJob::draw) {
       const uint64_t offset = p.offset == nullptr ? 0 : static_cast<uint64_t>(p.offset[sample]);
       const uint64_t seed = static_cast<uint64_t>(p.seed[sample]);
       store_shared(random_at<spec>(row), random_bits(seed, offset, 0));
     }
   });
+  const SampleRequest r = get_request<spec>(row);
   SampleStatus status = SampleStatus::ok;
   if (top.key <= kNoKey<spec>) status = SampleStatus::nothing;
   if (top.key == ~0u) status = SampleStatus::nan;
@@ -423,9 +444,6 @@ __device__ __forceinline__ void sample_rows(const SamplingParams& p) {
   if (r.kept_at_most() <= kMostFloorTokens && top.floor > kNoKey<spec> &&
       pick_sample<spec>(pick, p, sample, r, top, mine, scale)) {
     return;
-  }
-  if constexpr (spec.slices.kept) {
-    if (spec.probs || !r.adjusts) plain_values<spec.vec, false>(row, p.vocab_size);
   }
   const Cut cut = cut_of<spec>(row, p, r, scale, top);
   if constexpr (spec.job == SamplingJob::draw) {

@@ -3,6 +3,7 @@
 // give a floor; what reaches it of the others is put on a list. Used by sampling and topk.
 #pragma once
 
+#include "kernels/ptx/compare.cuh"
 #include "kernels/sampling/pick_row.cuh"
 
 namespace weft {
@@ -113,7 +114,7 @@ struct RowStream {
     meanwhile();
 #pragma unroll
     for (int i = 0; i < kLanes; ++i) most = larger(most, most_of(raw[i]));
-    Top top = find_top(pick.row, key_of_most(most), tokens());
+    Top top = find_top_of(pick.row, key_of_most(most), tokens);
     // Where there is no floor nothing is as large.
     const float least = top.floor > none ? value_of(top.floor) : __int_as_float(0x7fc00000);
     each_left([&](float z, int32_t i) {
@@ -131,7 +132,7 @@ struct RowStream {
     }
     if constexpr (kMostRounds == 1) return top;
     const uint32_t floor = top.floor;
-    top = find_top(pick.row, key_of_most(most), tokens());
+    top = find_top_of(pick.row, key_of_most(most), tokens);
     top.floor = floor > none ? max_of(top.floor, floor) : 0;
     return top;
   }
@@ -140,7 +141,7 @@ struct RowStream {
   static constexpr int kMostRounds = ceil_div(Pick::kSlices.slice, kChunk* kLanes);
 
   __device__ __forceinline__ static uint32_t key_of_most(float most) {
-    return Largest{plain_form<Pick::kLinear, finite>(most), most != most}.key();
+    return most != most ? ~0u : key_of(plain_form<Pick::kLinear, finite>(most));
   }
   __device__ __forceinline__ void offer_each(const Access& raw, int32_t chunk, float least) const {
     float z[vec];

@@ -141,14 +141,16 @@ __device__ __forceinline__ bool pick_best(const Pick<spec>& pick, const TopkPara
   const uint32_t number = pick.collect(top.floor);
   if (number > pick.kMost) return false;
   if (pick.row.team.rank != 0) return true;
-  pick.sort(number);
-  if (static_cast<int32_t>(threadIdx.x) >= p.k) return true;
-  const uint64_t own = pick.entry(threadIdx.x);
-  uint64_t slot = threadIdx.x;
+  const auto k = static_cast<uint32_t>(p.k);
+  pick.sort(number, 0, 0, MassScale{});
+  const typename Pick<spec>::Deal deal(k);
+  const uint64_t own = pick.entry(deal.entry);
+  uint32_t slot = deal.entry;
   if constexpr (!spec.sorted) {
-    slot = pick.before_in_row(own, static_cast<uint32_t>(p.k),
-                              [](uint32_t, uint64_t) { return uint64_t{1}; });
+    slot =
+        pick.template before_in_row<uint32_t>(deal, own, k, [](uint32_t, uint64_t) { return 1u; });
   }
+  if (deal.part != 0 || deal.entry >= k) return true;
   put<spec>(p, r, i, static_cast<int32_t>(slot), position_of(own));
   return true;
 }
@@ -187,7 +189,7 @@ __device__ __forceinline__ void select_topk_rows(const TopkParams& p) {
   uint32_t mine = 0;
   Top top;
   if constexpr (spec.slices.kept) {
-    mine = load_values<spec.dtype, spec.vec, true>(row, data, r.length, Nothing()).key();
+    mine = load_row<spec.dtype, spec.vec, true>(row, data, r.length).key();
     top = find_top(row, mine, p.k);
   } else {
     const int32_t begin = row.team.rank * spec.slices.slice;
@@ -200,7 +202,6 @@ __device__ __forceinline__ void select_topk_rows(const TopkParams& p) {
       pick_best<spec>(pick, p, r, i, top, mine)) {
     return;
   }
-  if constexpr (spec.slices.kept) plain_values<spec.vec, true>(row, r.length);
   Cut cut;
   if (r.length > p.k) cut = cut_of<spec>(row, p.k, top);
   const uint32_t entries = row.smem + Search<spec>::kSmem.own_keys;

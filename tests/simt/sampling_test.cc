@@ -79,11 +79,6 @@ using Streamed = Specs<streamed(spec_of(DType::f32, kDraw, false, 4, 2, 512)),
                        streamed(spec_of(DType::f32, kDraw, true, 4, 1, 1536)),
                        streamed(spec_of(DType::f32, kFilter, true, 1, 2, 1536))>;
 
-bool adjusts(const SamplingParams& p) {
-  return p.bias != nullptr || p.allowed != nullptr || p.prompt_mask != nullptr ||
-         p.output_counts != nullptr;
-}
-
 std::vector<char> results_of(const SamplingData& data) {
   std::vector<char> all;
   for (const auto* t : {&data.token, &data.logprob, &data.status, &data.probs}) {
@@ -125,7 +120,8 @@ std::string check(const SamplingCase& c, uint64_t seed, int& num_run, bool scram
       }
       ++num_run;
       if (results_of(data) == wanted) continue;
-      const std::string name = std::string(job == kDraw ? "draw" : "filter") + (kept ? "" : " of what is not kept");
+      const std::string name =
+          std::string(job == kDraw ? "draw" : "filter") + (kept ? "" : " of what is not kept");
       const std::string wrong =
           job == kDraw ? cases::compare_samples(data) : cases::compare_filter(data);
       return name + " has other bits than the CPU " + wrong;

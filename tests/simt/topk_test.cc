@@ -62,9 +62,10 @@ using Streamed = Specs<streamed(spec_of(DType::f32, false, 4, 4, 512)),
                        streamed(spec_of(DType::bf16, false, 1, 2, 1024))>;
 
 std::string check(const cases::TopkCase& c, uint64_t seed, int& num_run) {
-  const cases::TopkData data = cases::make_topk_data(c, seed);
+  cases::TopkData data = cases::make_topk_data(c, seed);
   const bool wide = c.pad == 0 && c.max_len % 4 == 0 && !c.starts;
   for (const bool kept : {true, false}) {
+    data.indices.poison(), data.values.poison();
     const TopkParams p = bind_topk(data.config, data.args);
     if (!(kept ? Instantiated::run : Streamed::run)(data.config, wide, p)) continue;
     ++num_run;
