@@ -62,12 +62,12 @@ struct RowSearch {
   uint32_t smem;
   RowTeam<slices> team;
   uint32_t histogram_turn = 0;
-  Values values{};
+  Values values;
 
   __device__ __forceinline__ explicit RowSearch(uint32_t base)
-      : smem(base), team(base + kSmem.team) {
-    if constexpr (slices.kept) values.smem = base + kSmem.values;
-  }
+      : smem(base),
+        team(base + kSmem.team),
+        values{base + static_cast<uint32_t>(slices.kept ? kSmem.values : kSmem.words + 96)} {}
 
   __device__ __forceinline__ static int32_t warp() {
     return static_cast<int32_t>(threadIdx.x) / 32;

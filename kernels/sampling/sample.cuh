@@ -395,7 +395,7 @@ __device__ __forceinline__ Top first_look(Pick<spec>& pick, const SamplingParams
   } else {
     constexpr int32_t kSlice = spec.slices.slice;
     const int32_t begin = row.team.rank * kSlice;
-    row.values = {data, begin, p.vocab_size};
+    row.values.put(data + int64_t{begin} * size_of(spec.dtype), p.vocab_size - begin);
     RowStream<spec.dtype, spec.vec, false, Pick<spec>> stream(pick, data, begin, p.vocab_size,
                                                               kSlice);
     return stream.template run<kNoKey<spec>>(meanwhile, tokens);

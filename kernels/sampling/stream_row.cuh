@@ -8,31 +8,44 @@
 
 namespace weft {
 
-/// The values of a CTA's slice, in memory, each time in the form that searches see.
+/// The values of a CTA's slice, in memory, each time in the form that searches see. Where that is
+/// lies in shared memory: a search has no registers left for it.
 template <DType dtype, int vec, bool probs, bool finite>
 struct ReadValues {
-  const char* data;  // of the row
-  int32_t begin, length;
+  uint32_t place;
+
+  /// Behind a barrier all see it.
+  __device__ __forceinline__ void put(const char* data, int32_t number) const {
+    if (threadIdx.x != 0) return;
+    store_shared(place, reinterpret_cast<uint64_t>(data));
+    store_shared(place + 8, number);
+  }
 
   __device__ __forceinline__ float4 four(int32_t i) const {
     constexpr int kSize = size_of(dtype);
-    const int32_t at = begin + i;
+    const int32_t number = load_shared_i32(place + 8);
     float z[4];
-    if (vec == 4 && at + 4 <= length) {
-      to_f32<dtype, 4>(load_raw<4 * kSize>(data + int64_t{at} * kSize), z);
+    if (vec == 4 && i + 4 <= number) {
+      const auto* const data = reinterpret_cast<const char*>(load_shared_u64(place));
+      to_f32<dtype, 4>(load_raw<4 * kSize>(data + int64_t{i} * kSize), z);
 #pragma unroll
       for (float& x : z) x = plain_form<probs, finite>(x);
     } else {
-#pragma unroll
-      for (int e = 0; e < 4; ++e) z[e] = one(i + e);
+#pragma unroll 1
+      for (int e = 0; e < 4; ++e) {
+        const float next = one(i + e);
+        z[0] = e == 0 ? next : z[0], z[1] = e == 1 ? next : z[1];
+        z[2] = e == 2 ? next : z[2], z[3] = e == 3 ? next : z[3];
+      }
     }
     return make_float4(z[0], z[1], z[2], z[3]);
   }
   __device__ __forceinline__ float one(int32_t i) const {
     constexpr int kSize = size_of(dtype);
     float z[1] = {-__int_as_float(0x7f800000)};
-    if (begin + i >= length) return z[0];
-    to_f32<dtype, 1>(load_raw<kSize>(data + int64_t{begin + i} * kSize), z);
+    if (i >= load_shared_i32(place + 8)) return z[0];
+    const auto* const data = reinterpret_cast<const char*>(load_shared_u64(place));
+    to_f32<dtype, 1>(load_raw<kSize>(data + int64_t{i} * kSize), z);
     return plain_form<probs, finite>(z[0]);
   }
 };

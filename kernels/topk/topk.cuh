@@ -193,7 +193,7 @@ __device__ __forceinline__ void select_topk_rows(const TopkParams& p) {
     top = find_top(row, mine, p.k);
   } else {
     const int32_t begin = row.team.rank * spec.slices.slice;
-    row.values = {data, begin, r.length};
+    row.values.put(data + int64_t{begin} * size_of(spec.dtype), r.length - begin);
     RowStream<spec.dtype, spec.vec, true, Pick<spec>> stream(pick, data, begin, r.length,
                                                              spec.slices.slice);
     top = stream.template run<kLowestKey>(Nothing(), [&] { return p.k; });
