@@ -19,6 +19,14 @@ __device__ __forceinline__ void cluster_sync() {
                    : "memory");
 }
 
+/// The two halves of cluster_sync. A CTA that nobody waits for may end behind its arrival.
+__device__ __forceinline__ void cluster_arrive() {
+  asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
+}
+__device__ __forceinline__ void cluster_wait() {
+  asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
+}
+
 /// What lies at `address` of this CTA's shared memory, in CTA `rank`.
 __device__ __forceinline__ uint32_t peer_address(uint32_t address, uint32_t rank) {
   uint32_t peer;
@@ -38,6 +46,16 @@ __device__ __forceinline__ uint64_t load_peer_u64(uint32_t at) {
 }
 __device__ __forceinline__ void store_peer(uint32_t at, uint64_t x) {
   asm volatile("st.shared::cluster.u64 [%0], %1;" ::"r"(at), "l"(x) : "memory");
+}
+
+/// The value before.
+__device__ __forceinline__ uint32_t fetch_add_peer(uint32_t at, uint32_t x) {
+  uint32_t before;
+  asm volatile("atom.shared::cluster.add.u32 %0, [%1], %2;"
+               : "=r"(before)
+               : "r"(at), "r"(x)
+               : "memory");
+  return before;
 }
 
 }  // namespace weft

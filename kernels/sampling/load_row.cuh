@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A row from memory into the shared memory of its cluster, as f32 and in the form that every later
-// step sees. Used by sampling and topk.
+// A row from memory into the shared memory of its cluster, as f32: as it stands, or in the form
+// that searches see. Used by sampling and topk.
 #pragma once
 
 #include "kernels/sampling/row_search.cuh"
@@ -11,19 +11,25 @@ namespace weft {
 /// Accesses that a lane has in flight.
 inline constexpr int kLoadBatch = 8;
 
+/// The form in which searches see a value: no -0, no +infinity, no NaN; of probabilities nothing
+/// below 0, and with `finite` nothing below the lowest number.
+template <bool probs, bool finite>
+__device__ __forceinline__ float plain_form(float z) {
+  if constexpr (finite) z = fmaxf(z, -kLargest);  // NaN too
+  z = fminf(__fadd_rn(z, 0.0f), kLargest);
+  return probs ? fmaxf(z, 0.0f) : z;
+}
+
 /// The largest of a thread's values, and whether one is NaN.
 struct Largest {
   float most = -__int_as_float(0x7f800000);
   bool nan = false;
 
-  /// The form in which a value is kept: no -0, no +infinity, no NaN; of probabilities nothing below
-  /// 0, and with `finite` nothing below the lowest number.
+  /// The form in which a value is kept.
   template <bool probs, bool finite = false>
   __device__ __forceinline__ float take(float z) {
     if constexpr (!finite) nan |= z != z;
-    if constexpr (finite) z = fmaxf(z, -kLargest);  // NaN too
-    z = fminf(__fadd_rn(z, 0.0f), kLargest);
-    if constexpr (probs) z = fmaxf(z, 0.0f);
+    z = plain_form<probs, finite>(z);
     most = fmaxf(most, z);
     return z;
   }
@@ -54,49 +60,87 @@ __device__ __forceinline__ void keep_values(uint32_t to, const float (&z)[vec]) 
   }
 }
 
-/// The row's values into shared memory, each thread those it will look at; the largest of them.
-template <DType dtype, int vec, bool finite, RowSlices slices, bool linear>
+/// A thread's own values: which ones it loads, and what it does with them before others may look.
+template <RowSlices slices, int vec>
+struct OwnValues {
+  static constexpr int kStep = 32 * vec, kSteps = slices.stretch() / kStep;
+
+  int32_t begin;  // of this warp's stretch in the row
+  int32_t mine;   // in each step
+
+  __device__ __forceinline__ explicit OwnValues(int32_t rank) {
+    const int32_t thread = static_cast<int32_t>(threadIdx.x);
+    begin = rank * slices.slice + thread / 32 * slices.stretch();
+    mine = thread % 32 * vec;
+  }
+  /// Where values of step `i` stand in the row, and from this warp's stretch on.
+  __device__ __forceinline__ int32_t at(int32_t i) const { return begin + offset(i); }
+  __device__ __forceinline__ int32_t offset(int32_t i) const { return i * kStep + mine; }
+};
+
+template <int vec>
+__device__ __forceinline__ void load_kept(uint32_t from, float (&z)[vec]) {
+  if constexpr (vec == 4) {
+    const float4 four = load_shared_f32x4(from);
+    z[0] = four.x, z[1] = four.y, z[2] = four.z, z[3] = four.w;
+  } else {
+    z[0] = load_shared_f32(from);
+  }
+}
+
+struct Nothing {
+  __device__ __forceinline__ void operator()() const {}
+};
+
+/// The row into shared memory as searches see it, and -infinity behind it; the largest of this
+/// thread's values. `meanwhile` runs once the first of them are on their way.
+template <DType dtype, int vec, bool finite, RowSlices slices, bool linear, class Meanwhile>
 __device__ __forceinline__ Largest load_row(const RowSearch<slices, linear>& row, const char* data,
-                                            int32_t length) {
-  using Search = RowSearch<slices, linear>;
-  constexpr int kSize = size_of(dtype), kStep = 32 * vec;
-  constexpr int kSteps = slices.stretch() / kStep;
+                                            int32_t length, Meanwhile&& meanwhile) {
+  using Own = OwnValues<slices, vec>;
+  constexpr int kSize = size_of(dtype), kSteps = Own::kSteps;
   constexpr int kBatch = kSteps % kLoadBatch == 0 ? kLoadBatch : kSteps % 4 == 0 ? 4 : 1;
-  const int32_t begin = row.team.rank * slices.slice + Search::warp() * slices.stretch();
-  const int32_t mine = Search::lane() * vec;
+  const Own own(row.team.rank);
   Largest largest;
 #pragma unroll 1
   for (int32_t step = 0; step < kSteps; step += kBatch) {
-    if (begin + (step + kBatch) * kStep > length) {  // the row ends here
+    const bool whole = own.begin + (step + kBatch) * Own::kStep <= length;
+    Raw<vec * kSize> raw[kBatch];
+    if (whole) {
+#pragma unroll
+      for (int i = 0; i < kBatch; ++i) {
+        raw[i] = load_raw<vec * kSize>(data + int64_t{own.at(step + i)} * kSize);
+      }
+    }
+    if (step == 0) meanwhile();
+    float z[vec];
+    if (!whole) {  // the row ends here
 #pragma unroll 1
       for (int32_t i = step; i < step + kBatch; ++i) {
-        const int32_t at = begin + i * kStep + mine;
-        float z[vec];
-        end_of_row<dtype, vec>(data, at, length, z);
+        end_of_row<dtype, vec>(data, own.at(i), length, z);
 #pragma unroll
         for (int e = 0; e < vec; ++e) {
-          if (at + e < length) z[e] = largest.template take<linear, finite>(z[e]);
+          if (own.at(i) + e < length) z[e] = largest.template take<linear, finite>(z[e]);
         }
-        keep_values<vec>(row.value_at(i * kStep + mine), z);
+        keep_values<vec>(row.value_at(own.offset(i)), z);
       }
       continue;
     }
-    Raw<vec * kSize> raw[kBatch];
 #pragma unroll
     for (int i = 0; i < kBatch; ++i) {
-      const int32_t at = begin + (step + i) * kStep + mine;
-      raw[i] = load_raw<vec * kSize>(data + int64_t{at} * kSize);
-    }
-#pragma unroll
-    for (int i = 0; i < kBatch; ++i) {
-      float z[vec];
       to_f32<dtype, vec>(raw[i], z);
 #pragma unroll
       for (int e = 0; e < vec; ++e) z[e] = largest.template take<linear, finite>(z[e]);
-      keep_values<vec>(row.value_at((step + i) * kStep + mine), z);
+      keep_values<vec>(row.value_at(own.offset(step + i)), z);
     }
   }
   return largest;
+}
+
+template <DType dtype, int vec, bool finite, RowSlices slices, bool linear>
+__device__ __forceinline__ Largest load_row(const RowSearch<slices, linear>& row, const char* data,
+                                            int32_t length) {
+  return load_row<dtype, vec, finite>(row, data, length, Nothing());
 }
 
 }  // namespace weft

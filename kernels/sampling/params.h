@@ -52,6 +52,7 @@ struct SampleRequest {
   bool adjusts;  // some logit may differ from the input
 
   WEFT_HD bool greedy() const { return temperature == 0.0f || top_k == 1; }
+  WEFT_HD int32_t kept_at_most() const { return greedy() ? 1 : top_k; }
 };
 
 namespace detail {
@@ -70,16 +71,26 @@ WEFT_HD float value_or(const float* values, int64_t i, float otherwise) {
 
 WEFT_HD bool is_finite(float x) { return x - x == 0.0f; }
 
+/// Some logit may differ from the input.
+WEFT_HD bool adjusts(const SamplingParams& p) {
+  return p.bias != nullptr || p.allowed != nullptr || p.prompt_mask != nullptr ||
+         p.output_counts != nullptr;
+}
+
+/// The row of input that sample `i` looks at; -1 when there is none.
+WEFT_HD int64_t row_of_sample(const SamplingParams& p, int64_t i) {
+  const int64_t row = p.indices == nullptr ? i : p.indices[i];
+  return row < 0 || row >= p.num_rows ? -1 : row;
+}
+
 /// What sample `i` asks for. A wrong parameter is noted, and never used.
 WEFT_HD SampleRequest sample_request(const SamplingParams& p, int64_t i) {
   using detail::blame;
   using detail::value_or;
   SampleRequest r{};
-  r.row = p.indices == nullptr ? i : p.indices[i];
-  if (r.row < 0 || r.row >= p.num_rows) {
-    blame(r, false, RowFault::indices);
-    r.row = 0;
-  }
+  r.row = row_of_sample(p, i);
+  blame(r, r.row >= 0, RowFault::indices);
+  r.row = max_of(r.row, int64_t{0});
   r.temperature = value_or(p.temperature, i, 1.0f);
   blame(r, r.temperature >= 0.0f && r.temperature <= kMaxTemperature, RowFault::temperature);
   r.top_k = p.top_k == nullptr || p.top_k[i] <= 0 ? p.vocab_size : p.top_k[i];
@@ -93,8 +104,7 @@ WEFT_HD SampleRequest sample_request(const SamplingParams& p, int64_t i) {
   blame(r, is_finite(r.frequency), RowFault::frequency_penalty);
   r.presence = value_or(p.presence_penalty, i, 0.0f);
   blame(r, is_finite(r.presence), RowFault::presence_penalty);
-  r.adjusts = p.bias != nullptr || p.allowed != nullptr || p.prompt_mask != nullptr ||
-              p.output_counts != nullptr;
+  r.adjusts = adjusts(p);
   return r;
 }
 

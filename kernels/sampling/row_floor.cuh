@@ -9,60 +9,75 @@ namespace weft {
 
 // Threads whose largest value counts as one when a floor is looked for.
 inline constexpr int32_t kGroup = 8;
-// Largest k that a floor is looked for: few enough that the list it leaves is short.
-inline constexpr int32_t kMostFloorTokens = 256;
 
 struct Top {
   uint32_t key;    // of the row's largest value; ~0 when some value is NaN
   uint32_t floor;  // a key that at least top_k values reach
 };
 
-/// The row's largest value, and from the largest values of groups of threads a key that `k` values
-/// reach: `k` groups of one CTA reach it, or a share of k in each CTA.
-template <RowSlices slices, bool linear>
-__device__ __forceinline__ Top find_top(RowSearch<slices, linear>& row, uint32_t mine, int32_t k) {
+/// The row's largest value, and from the largest values of groups of threads a key that k values
+/// reach: k groups of one CTA reach it, or a share of k in each CTA. tokens() is k, and is asked
+/// behind a barrier.
+template <RowSlices slices, bool linear, class Values, class Tokens>
+__device__ __forceinline__ Top find_top_of(RowSearch<slices, linear, Values>& row, uint32_t mine,
+                                           Tokens&& tokens) {
   constexpr int kCtas = slices.cluster, kGroups = slices.num_threads / kGroup;
-  const uint32_t groups = row.smem + RowSearch<slices, linear>::kSmem.totals;
-  const uint32_t words = row.smem + RowSearch<slices, linear>::kSmem.words;
+  // The last bits of a key give way to its group's number: no two are equal, and a floor is lower
+  // by 63 keys at most.
+  constexpr uint32_t kNumber = 63;
+  static_assert(kGroups <= kNumber + 1 && kGroups % kGroup == 0);
+  const uint32_t groups = row.smem + RowSearch<slices, linear, Values>::kSmem.totals;
+  const uint32_t words = row.smem + RowSearch<slices, linear, Values>::kSmem.words;
 #pragma unroll
   for (int i = 1; i < kGroup; i *= 2) mine = max_of(mine, __shfl_xor_sync(~0u, mine, i));
-  if (threadIdx.x % kGroup == 0) {
-    store_shared(groups + 4 * (threadIdx.x / kGroup), static_cast<int32_t>(mine));
-  }
+  const uint32_t group = threadIdx.x / kGroup, part = threadIdx.x % kGroup;
+  if (part == 0) store_shared(groups + 4 * group, static_cast<int32_t>(mine));
   if (threadIdx.x < 2) store_shared(words + 4 * threadIdx.x, int32_t{0});
   __syncthreads();
-  if (threadIdx.x < kGroups) {
-    const uint32_t own = static_cast<uint32_t>(load_shared_i32(groups + 4 * threadIdx.x));
-    int32_t rank = 0;
-#pragma unroll 4
-    for (uint32_t j = 0; j < kGroups; j += 4) {
-      const float4 four = load_shared_f32x4(groups + 4 * j);
-      const uint32_t key[4] = {bits_of(four.x), bits_of(four.y), bits_of(four.z), bits_of(four.w)};
+  // Each of a group's threads compares with its part of the others.
+  const uint32_t own = (mine & ~kNumber) | group;
+  uint32_t most = 0;
+  int32_t rank = 0;
 #pragma unroll
-      for (uint32_t e = 0; e < 4; ++e) {
-        rank += key[e] > own || (key[e] == own && j + e < threadIdx.x);
-      }
-    }
-    if (rank == 0) store_shared(words + 8, static_cast<int32_t>(own));
-    if (k <= kMostFloorTokens && rank == k - 1) store_shared(words, static_cast<int32_t>(own));
-    if (k <= kMostFloorTokens && rank == ceil_div(k, kCtas) - 1) {
-      store_shared(words + 4, static_cast<int32_t>(own));
+  for (uint32_t j = 0; j < kGroups; j += kGroup) {
+    const auto key = static_cast<uint32_t>(load_shared_i32(groups + 4 * (j + part)));
+    rank += ((key & ~kNumber) | (j + part)) > own;
+    most = max_of(most, key);
+  }
+#pragma unroll
+  for (int i = 1; i < kGroup; i *= 2) {
+    rank += __shfl_xor_sync(~0u, rank, i);
+    most = max_of(most, __shfl_xor_sync(~0u, most, i));
+  }
+  const int32_t k = tokens();
+  if (part == 0 && k <= kMostFloorTokens) {
+    if (rank == k - 1) store_shared(words, static_cast<int32_t>(own & ~kNumber));
+    if (rank == ceil_div(k, kCtas) - 1) {
+      store_shared(words + 4, static_cast<int32_t>(own & ~kNumber));
     }
   }
   __syncthreads();
   const auto word = [&](uint32_t at) {
     return uint64_t{static_cast<uint32_t>(load_shared_i32(words + at))};
   };
-  const uint64_t keys[3] = {word(8), word(0), word(4)};
-  Top top{0, 0};
-  uint32_t of_all = ~0u;
-  row.team.exchange(keys, [&](int, const Mail& read) {
-    top.key = max_of(top.key, static_cast<uint32_t>(read(0)));
-    top.floor = max_of(top.floor, static_cast<uint32_t>(read(1)));
-    of_all = min_of(of_all, static_cast<uint32_t>(read(2)));
-  });
-  top.floor = max_of(top.floor, of_all);
+  Top top{most, static_cast<uint32_t>(word(0))};
+  if constexpr (kCtas > 1) {
+    const uint64_t keys[2] = {pair_of(most, static_cast<uint32_t>(word(0))), word(4)};
+    uint64_t ends = 0, of_all = ~uint64_t{0};
+    row.team.exchange(keys, [&](int, const Mail& read) {
+      ends = MostEach()(ends, read(0));
+      of_all = min_of(of_all, read(1));
+    });
+    top = {static_cast<uint32_t>(ends >> 32),
+           max_of(static_cast<uint32_t>(ends), static_cast<uint32_t>(of_all))};
+  }
   return top;
+}
+
+template <RowSlices slices, bool linear, class Values>
+__device__ __forceinline__ Top find_top(RowSearch<slices, linear, Values>& row, uint32_t mine,
+                                        int32_t k) {
+  return find_top_of(row, mine, [&] { return k; });
 }
 
 }  // namespace weft

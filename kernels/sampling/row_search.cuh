@@ -39,7 +39,20 @@ struct FallBins {
   }
 };
 
-template <RowSlices slices, bool linear>
+/// The values of a CTA's slice, in shared memory.
+struct KeptValues {
+  uint32_t smem;
+
+  __device__ __forceinline__ float4 four(int32_t i) const {
+    return load_shared_f32x4(smem + 4u * static_cast<uint32_t>(i));
+  }
+  __device__ __forceinline__ float one(int32_t i) const {
+    return load_shared_f32(smem + 4u * static_cast<uint32_t>(i));
+  }
+};
+
+/// `Values` has what KeptValues has; values are in the form of plain_form (load_row.cuh).
+template <RowSlices slices, bool linear, class Values = KeptValues>
 struct RowSearch {
   static constexpr SearchSmem kSmem = SearchSmem::of(slices);
   static constexpr int kThreads = slices.num_threads, kCtas = slices.cluster;
@@ -49,9 +62,12 @@ struct RowSearch {
   uint32_t smem;
   RowTeam<slices> team;
   uint32_t histogram_turn = 0;
+  Values values;
 
   __device__ __forceinline__ explicit RowSearch(uint32_t base)
-      : smem(base), team(base + kSmem.team) {}
+      : smem(base),
+        team(base + kSmem.team),
+        values{base + static_cast<uint32_t>(slices.kept ? kSmem.values : kSmem.words + 96)} {}
 
   __device__ __forceinline__ static int32_t warp() {
     return static_cast<int32_t>(threadIdx.x) / 32;
@@ -65,12 +81,24 @@ struct RowSearch {
     return smem + kSmem.values + 4u * static_cast<uint32_t>(warp() * kStretch + i);
   }
 
+  /// Four values of this warp's stretch, from its `i`-th on for the first lane.
+  __device__ __forceinline__ float4 four(int32_t i) const {
+    return values.four(warp() * kStretch + i + lane() * 4);
+  }
+
   /// visit(value) for each of this CTA's values that may reach `least`.
   template <class F>
   __device__ __forceinline__ void each_value(float least, F&& visit) const {
+    constexpr int kAhead = slices.kept ? 1 : 2;  // from memory the next are on their way
+    float4 next[kAhead];
+#pragma unroll
+    for (int a = 1; a < kAhead; ++a) next[a] = four(min_of(128 * (a - 1), kStretch - 128));
 #pragma unroll 1
     for (int32_t i = 0; i < kStretch; i += 128) {
-      const float4 z = load_shared_f32x4(value_at(i + lane() * 4));
+#pragma unroll
+      for (int a = 1; a < kAhead; ++a) next[a - 1] = next[a];
+      next[kAhead - 1] = four(min_of(i + 128 * (kAhead - 1), kStretch - 128));
+      const float4 z = next[0];
       const float most = fmaxf(fmaxf(z.x, z.y), fmaxf(z.z, z.w));
       if (!__any_sync(~0u, most >= least)) continue;
       visit(z.x), visit(z.y), visit(z.z), visit(z.w);
@@ -270,44 +298,6 @@ struct RowSearch {
     for (uint32_t i = threadIdx.x; i < number; i += kThreads) {
       visit(value_of(static_cast<uint32_t>(load_shared_i32(smem + kSmem.all_keys + 4 * i))));
     }
-  }
-
-  // ---- Ranks
-  // ---------------------------------------------------------------------------------------
-
-  /// Of the keys of a list, this thread's: how many are larger and how many equal, and the mass of
-  /// the larger ones.
-  struct Ranked {
-    uint32_t key, above, equal;
-    uint64_t mass, mass_above;
-  };
-
-  /// REQUIRES: number <= kThreads. Uses the histograms' memory for masses.
-  __device__ __forceinline__ Ranked rank(uint32_t number, const MassScale& scale) const {
-    const uint32_t keys = smem + kSmem.all_keys, masses = smem + kSmem.histograms;
-    Ranked r{};
-    const uint32_t i = threadIdx.x;
-    if (i < number) {
-      r.key = static_cast<uint32_t>(load_shared_i32(keys + 4 * i));
-      r.mass = mass_of<linear>(value_of(r.key), scale);
-    }
-    if (i < round_up(number, 4u)) store_shared(masses + 8 * i, r.mass);
-    if (i >= number && i < round_up(number, 4u)) store_shared(keys + 4 * i, int32_t{0});
-    __syncthreads();
-    if (i >= number) return r;
-#pragma unroll 1
-    for (uint32_t j = 0; j < number; j += 4) {
-      const float4 four = load_shared_f32x4(keys + 4 * j);
-      const uint32_t key[4] = {bits_of(four.x), bits_of(four.y), bits_of(four.z), bits_of(four.w)};
-#pragma unroll
-      for (uint32_t e = 0; e < 4; ++e) {
-        const uint64_t mass = load_shared_u64(masses + 8 * (j + e));
-        r.above += key[e] > r.key;
-        r.equal += key[e] == r.key;
-        r.mass_above += key[e] > r.key ? mass : 0;
-      }
-    }
-    return r;
   }
 
   // ---- Cuts

@@ -10,6 +10,9 @@ namespace weft {
 inline constexpr int32_t kSearchBins = 512;
 inline constexpr int32_t kSearchKeys = 4096;  // keys a list holds
 
+/// Largest k that a floor is looked for: few enough that the list it leaves is short.
+inline constexpr int32_t kMostFloorTokens = 256;
+
 /// Offsets in bytes.
 struct SearchSmem {
   int32_t values;      // f32 [slice]
@@ -17,19 +20,19 @@ struct SearchSmem {
   int32_t totals;      // u64 [bins], of all CTAs
   int32_t own_keys;    // u32 [keys]: of this CTA
   int32_t all_keys;    // u32 [keys]: of all CTAs
-  int32_t words;       // 64 bytes: what one thread tells the others
+  int32_t words;       // 128 bytes: what one thread tells the others
   int32_t team;
   int32_t bytes;
 
   WEFT_HD static constexpr SearchSmem of(const RowSlices& s) {
     SearchSmem m{};
     m.values = 0;
-    m.histograms = s.slice * 4;
+    m.histograms = s.kept ? s.slice * 4 : 0;
     m.totals = m.histograms + 2 * 2 * kSearchBins * 4;
     m.own_keys = m.totals + kSearchBins * 8;
     m.all_keys = m.own_keys + kSearchKeys * 4;
     m.words = m.all_keys + kSearchKeys * 4;
-    m.team = m.words + 64;
+    m.team = m.words + 128;
     m.bytes = round_up(m.team + TeamSmem::bytes(s), 128);
     return m;
   }

@@ -11,7 +11,8 @@ struct RowSlices {
   int32_t cluster = 1;  // CTAs a row: 1, 2, 4 or 8
   int32_t num_threads = 512;
   int32_t ctas_per_sm = 2;  // bounds registers
-  int32_t slice = 0;        // values a CTA keeps, a multiple of its warps' groups of 128
+  int32_t slice = 0;        // values of a CTA, a multiple of its warps' groups of 128
+  bool kept = true;         // in shared memory; else read anew from where they came
 
   bool operator==(const RowSlices&) const = default;
 

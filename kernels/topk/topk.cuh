@@ -5,16 +5,29 @@
 #pragma once
 
 #include "kernels/ptx/griddep.cuh"
-#include "kernels/sampling/load_row.cuh"
-#include "kernels/sampling/row_floor.cuh"
+#include "kernels/sampling/stream_row.cuh"
 #include "kernels/topk/params.h"
 #include "kernels/topk/smem.h"
 
 namespace weft {
 namespace topk_kernel {
 
+template <TopkRowSpec spec, bool kept = spec.slices.kept>
+struct ValuesOf {
+  using Type = KeptValues;
+};
 template <TopkRowSpec spec>
-using Search = RowSearch<spec.slices, false>;
+struct ValuesOf<spec, false> {
+  using Type = ReadValues<spec.dtype, spec.vec, false, true>;
+};
+
+template <TopkRowSpec spec>
+using Search = RowSearch<spec.slices, false, typename ValuesOf<spec>::Type>;
+template <TopkRowSpec spec>
+using Pick = RowPick<spec.slices, false, typename ValuesOf<spec>::Type>;
+
+/// Of what NaN and -infinity rank with.
+inline constexpr uint32_t kLowestKey = 0x00800000u;
 
 /// Result `slot` of the row: position `at`, or none.
 template <TopkRowSpec spec>
@@ -94,7 +107,7 @@ __device__ __forceinline__ void each_kept(Search<spec>& row, const Cut& cut, Giv
   const int32_t begin = row.team.rank * spec.slices.slice + row.warp() * spec.slices.stretch();
 #pragma unroll 1
   for (int32_t i = 0; i < spec.slices.stretch(); i += 128) {
-    const float4 four = load_shared_f32x4(row.value_at(i + row.lane() * 4));
+    const float4 four = row.four(i);
     const float z[4] = {four.x, four.y, four.z, four.w};
     uint32_t mine = 0, tied = 0;
 #pragma unroll
@@ -118,6 +131,28 @@ __device__ __forceinline__ void each_kept(Search<spec>& row, const Cut& cut, Giv
     above += all >> 32;
     ties += static_cast<uint32_t>(all);
   }
+}
+
+/// The best of a row whose floor leaves a short list; false when it does not.
+template <TopkRowSpec spec>
+__device__ __forceinline__ bool pick_best(const Pick<spec>& pick, const TopkParams& p,
+                                          const TopkRow& r, int64_t i, Top top, uint32_t mine) {
+  if constexpr (spec.slices.kept) pick.template offer_kept<spec.vec, true>(mine, top.floor);
+  const uint32_t number = pick.collect(top.floor);
+  if (number > pick.kMost) return false;
+  if (pick.row.team.rank != 0) return true;
+  const auto k = static_cast<uint32_t>(p.k);
+  pick.sort(number, 0, 0, MassScale{});
+  const typename Pick<spec>::Deal deal(k);
+  const uint64_t own = pick.entry(deal.entry);
+  uint32_t slot = deal.entry;
+  if constexpr (!spec.sorted) {
+    slot =
+        pick.template before_in_row<uint32_t>(deal, own, k, [](uint32_t, uint64_t) { return 1u; });
+  }
+  if (deal.part != 0 || deal.entry >= k) return true;
+  put<spec>(p, r, i, static_cast<int32_t>(slot), position_of(own));
+  return true;
 }
 
 }  // namespace topk_kernel
@@ -149,8 +184,24 @@ __device__ __forceinline__ void select_topk_rows(const TopkParams& p) {
   }
   const char* const data =
       static_cast<const char*>(p.input) + (i * p.input_stride + r.start) * size_of(spec.dtype);
-  const Largest largest = load_row<spec.dtype, spec.vec, true>(row, data, r.length);
-  const Top top = find_top(row, largest.key(), p.k);
+  Pick<spec> pick(row);
+  pick.clear();
+  uint32_t mine = 0;
+  Top top;
+  if constexpr (spec.slices.kept) {
+    mine = load_row<spec.dtype, spec.vec, true>(row, data, r.length).key();
+    top = find_top(row, mine, p.k);
+  } else {
+    const int32_t begin = row.team.rank * spec.slices.slice;
+    row.values.put(data + int64_t{begin} * size_of(spec.dtype), r.length - begin);
+    RowStream<spec.dtype, spec.vec, true, Pick<spec>> stream(pick, data, begin, r.length,
+                                                             spec.slices.slice);
+    top = stream.template run<kLowestKey>(Nothing(), [&] { return p.k; });
+  }
+  if (p.k <= kMostFloorTokens && top.floor > kLowestKey &&
+      pick_best<spec>(pick, p, r, i, top, mine)) {
+    return;
+  }
   Cut cut;
   if (r.length > p.k) cut = cut_of<spec>(row, p.k, top);
   const uint32_t entries = row.smem + Search<spec>::kSmem.own_keys;

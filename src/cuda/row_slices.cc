@@ -34,13 +34,38 @@ RowSlices select_slices(const char* argument, int length, const Target& target) 
   return slices;
 }
 
-RowSlices stream_slices(int length, const Target& target) {
+RowSlices spread_slices(int length, const Target& target) {
   return RowSlices::of(length, target.arch >= 90 ? kMostOfCta : kMaxVocab, kNumThreads);
+}
+
+RowSlices stream_slices(int length, int cluster) {
+  RowSlices slices;
+  slices.cluster = cluster;
+  slices.num_threads = kNumThreads;
+  slices.ctas_per_sm = 2;
+  slices.slice = round_up(ceil_div(length, cluster), kNumThreads * 4);
+  slices.kept = false;
+  return slices;
+}
+
+int stream_choice(int64_t n, const Target& target) {
+  const int64_t sms = target.num_sms;
+  if (n * 8 <= sms) return -1;  // 8 CTAs a row find as many SMs: latency counts, not bytes
+  if (n * 4 <= sms) return 0;
+  return n <= sms ? 1 : 2;
 }
 
 std::string describe(const RowSlices& slices) {
   return "a cluster of " + std::to_string(slices.cluster) + " CTAs a row, " +
          std::to_string(slices.slice) + " values in each";
+}
+
+std::string describe_streams(const char* when, const Target& target) {
+  if (target.arch < 90) return "";
+  const auto rows = [](int n) { return std::to_string(n); };
+  return std::string(when) + ": from " + rows(target.num_sms / 8 + 1) +
+         " rows on 4 CTAs a row, from " + rows(target.num_sms / 4 + 1) + " on 2, from " +
+         rows(target.num_sms + 1) + " on 1, and none is kept\n";
 }
 
 }  // namespace weft

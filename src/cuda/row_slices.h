@@ -14,31 +14,84 @@ void for_each_field(const RowSlices& s, Visit&& visit) {
   visit("num_threads", s.num_threads);
   visit("ctas_per_sm", s.ctas_per_sm);
   visit("slice", s.slice);
+  visit("kept", s.kept);
 }
 
-/// Throws Error(unsupported) naming `argument` where `length` values do not fit shared memory.
+/// For rows that are kept. Throws Error(unsupported) naming `argument` where `length` values do not
+/// fit shared memory.
 RowSlices select_slices(const char* argument, int length, const Target& target);
 
-/// For a kernel that reads rows and keeps none of them: any length fits.
-RowSlices stream_slices(int length, const Target& target);
+/// For a kernel that reads rows once, whole clusters a row: any length fits.
+RowSlices spread_slices(int length, const Target& target);
+
+/// For rows that pass by, `cluster` CTAs each.
+RowSlices stream_slices(int length, int cluster);
+
+/// CTAs a row that passes by may have: many rows need few each to fill a device.
+inline constexpr std::array<int, 3> kStreamClusters = {4, 2, 1};
+
+/// Which of kStreamClusters suits `n` rows; -1 where they are so few that kept ones are faster.
+int stream_choice(int64_t n, const Target& target);
 
 /// "a cluster of 8 CTAs a row, 16384 values in each".
 std::string describe(const RowSlices& slices);
+/// One line on when rows pass by, for `when`; none on a device where they never do.
+std::string describe_streams(const char* when, const Target& target);
 
 /// One cluster for each of `n` rows.
-template <class Spec, class Params>
-void launch_clusters(const RowOperator<Spec>& kernels, int64_t n, bool wide,
+template <class Params>
+void launch_clusters(const CudaDevice& device, const CudaKernel& kernel, int cluster, int64_t n,
                      const Executor& executor, const Params& params) {
   check_cuda_executor(executor);
-  const CudaDevice& device = kernels.device();
-  const int cluster = kernels.wide_spec.slices.cluster;
   int64_t ctas = 0;
   if (__builtin_mul_overflow(n, cluster, &ctas)) ctas = INT64_MAX;
-  launch(device, wide ? *kernels.wide_kernel : *kernels.narrow_kernel,
+  launch(device, kernel,
          LaunchShape{.num_ctas = checked_grid("n", ctas),
                      .cluster = cluster,
                      .overlaps_previous = device.target().arch >= 90},
          executor.stream, params);
 }
+
+/// An operator on long rows: kernels that keep them, and some for rows that pass by.
+template <class Spec>
+struct LongRowOperator : RowOperator<Spec> {
+  std::array<const CudaKernel*, kStreamClusters.size()> streams{};
+
+  /// For prepare. `streams_too`: calls may ask for rows that pass by.
+  LongRowOperator(const CudaBackend& cuda, const Spec& spec, int length, bool streams_too)
+      : RowOperator<Spec>(cuda, spec) {
+    if (!streams_too || cuda.target().arch < 90) return;
+    detail::CudaState& state = cuda.state();
+    const auto images = state.store.prepare(requests(spec, length, cuda.target()));
+    for (size_t i = 0; i < streams.size(); ++i) streams[i] = &state.device.load(*images[i]);
+  }
+
+  static Spec streamed(Spec spec, int length, int cluster) {
+    spec.slices = stream_slices(length, cluster);
+    return spec;
+  }
+
+  /// Of the kernels for rows that pass by.
+  static std::vector<KernelRequest> requests(const Spec& spec, int length, const Target& target) {
+    std::vector<KernelRequest> all;
+    for (const int cluster : kStreamClusters) {
+      all.push_back(kernel_request(streamed(spec, length, cluster), target.arch));
+    }
+    return all;
+  }
+
+  /// `n` rows; by those of wide accesses where `wide`, and where `pass` as rows that pass by.
+  template <class Params>
+  void run(int64_t n, bool wide, bool pass, const Executor& executor, const Params& params) const {
+    const CudaDevice& device = this->device();
+    const int choice = wide && pass ? stream_choice(n, device.target()) : -1;
+    if (choice >= 0 && streams[static_cast<size_t>(choice)] != nullptr) {
+      const auto i = static_cast<size_t>(choice);
+      return launch_clusters(device, *streams[i], kStreamClusters[i], n, executor, params);
+    }
+    launch_clusters(device, wide ? *this->wide_kernel : *this->narrow_kernel,
+                    this->wide_spec.slices.cluster, n, executor, params);
+  }
+};
 
 }  // namespace weft

@@ -33,6 +33,12 @@ std::vector<GateRow> sampling_rows() {
     const int most = 64 * 1024 / (spec.slices.num_threads * spec.slices.ctas_per_sm) / 8 * 8;
     rows.push_back(gate_row(row.name, spec, row.arch, most));
     if (row.arch != 90) continue;
+    for (const int cluster : kStreamClusters) {
+      SamplingRowSpec streamed = spec;
+      streamed.slices = stream_slices(row.config.vocab_size, cluster);
+      rows.push_back(gate_row(std::string(row.name) + "_stream" + std::to_string(cluster), streamed,
+                              row.arch, 64));
+    }
     spec.vec = 1;
     rows.push_back(gate_row(std::string(row.name) + "_narrow", spec, row.arch, most));
   }
@@ -41,6 +47,13 @@ std::vector<GateRow> sampling_rows() {
         {.dtype = DType::f32, .max_len = 128256, .k = 2048, .sorted = sorted}, Target::h200());
     const int most = 64 * 1024 / (spec.slices.num_threads * spec.slices.ctas_per_sm) / 8 * 8;
     rows.push_back(gate_row(sorted ? "topk_sorted" : "topk", spec, 90, most));
+    for (const int cluster : kStreamClusters) {
+      TopkRowSpec streamed = spec;
+      streamed.slices = stream_slices(128256, cluster);
+      rows.push_back(
+          gate_row((sorted ? "topk_sorted_stream" : "topk_stream") + std::to_string(cluster),
+                   streamed, 90, 64));
+    }
     spec.vec = 1;
     rows.push_back(gate_row(sorted ? "topk_sorted_narrow" : "topk_narrow", spec, 90, most));
   }

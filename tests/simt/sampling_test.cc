@@ -44,6 +44,12 @@ bool run_if(const SamplingConfig& config, SamplingJob job, bool wide, const Samp
   return true;
 }
 
+// The same without a row kept, for what adjusts no logit.
+constexpr SamplingRowSpec streamed(SamplingRowSpec s) {
+  s.slices.kept = false;
+  return s;
+}
+
 constexpr SamplingJob kDraw = SamplingJob::draw, kFilter = SamplingJob::filter;
 
 template <SamplingRowSpec... specs>
@@ -62,6 +68,16 @@ using Instantiated = Specs<
     spec_of(DType::f16, kDraw, false, 1, 2, 1536), spec_of(DType::f32, kDraw, true, 4, 4, 512),
     spec_of(DType::f32, kDraw, true, 1, 2, 1536), spec_of(DType::f32, kFilter, true, 1, 2, 1536),
     spec_of(DType::bf16, kDraw, true, 1, 2, 1536)>;
+
+using Streamed = Specs<streamed(spec_of(DType::f32, kDraw, false, 4, 2, 512)),
+                       streamed(spec_of(DType::f32, kDraw, false, 4, 1, 5120)),
+                       streamed(spec_of(DType::f32, kDraw, false, 1, 1, 32256)),
+                       streamed(spec_of(DType::f32, kFilter, false, 4, 1, 1536)),
+                       streamed(spec_of(DType::f32, kFilter, false, 1, 4, 4096)),
+                       streamed(spec_of(DType::bf16, kDraw, false, 4, 1, 1024)),
+                       streamed(spec_of(DType::f16, kDraw, false, 1, 1, 1536)),
+                       streamed(spec_of(DType::f32, kDraw, true, 4, 1, 1536)),
+                       streamed(spec_of(DType::f32, kFilter, true, 1, 2, 1536))>;
 
 std::vector<char> results_of(const SamplingData& data) {
   std::vector<char> all;
@@ -94,18 +110,22 @@ std::string check(const SamplingCase& c, uint64_t seed, int& num_run, bool scram
     poison(data);
     run_cpu();
     const std::vector<char> wanted = results_of(data);
-    poison(data);
-    try {
-      if (!Instantiated::run(data.config, job, wide, p)) continue;
-    } catch (const std::exception& error) {
-      return error.what();
+    for (const bool kept : {true, false}) {
+      if (!kept && adjusts(p)) continue;
+      poison(data);
+      try {
+        if (!(kept ? Instantiated::run : Streamed::run)(data.config, job, wide, p)) continue;
+      } catch (const std::exception& error) {
+        return error.what();
+      }
+      ++num_run;
+      if (results_of(data) == wanted) continue;
+      const std::string name =
+          std::string(job == kDraw ? "draw" : "filter") + (kept ? "" : " of what is not kept");
+      const std::string wrong =
+          job == kDraw ? cases::compare_samples(data) : cases::compare_filter(data);
+      return name + " has other bits than the CPU " + wrong;
     }
-    ++num_run;
-    if (results_of(data) == wanted) continue;
-    const std::string name = job == kDraw ? "draw" : "filter";
-    const std::string wrong =
-        job == kDraw ? cases::compare_samples(data) : cases::compare_filter(data);
-    return name + " has other bits than the CPU " + wrong;
   }
   return "";
 }

@@ -33,7 +33,8 @@ struct Thread {
   std::function<bool()> waits;  // empty: it can run
   std::deque<std::vector<Copy>> groups;
   std::vector<Copy> open;
-  int meetings = 0;  // exchanges of its warp so far
+  int meetings = 0;         // exchanges of its warp so far
+  int cluster_meeting = 0;  // which one it arrived at
   bool ended = false;
 };
 
@@ -155,14 +156,24 @@ void run_cta(int index, int num_ctas, int num_threads, int smem_bytes,
 
 int cluster_rank() { return static_cast<int>(cta - cluster->ctas.data()); }
 
-void meet_cluster() {
+void arrive_cluster() {
   Barrier& barrier = cluster->barrier;
-  const int meeting = barrier.meetings;
+  self().cluster_meeting = barrier.meetings;
   if (++barrier.arrived == static_cast<int>(cluster->ctas.size()) * num_threads()) {
     barrier.arrived = 0;
     ++barrier.meetings;
   }
+}
+
+void wait_cluster() {
+  const Barrier& barrier = cluster->barrier;
+  const int meeting = self().cluster_meeting;
   wait_until([&barrier, meeting] { return barrier.meetings > meeting; });
+}
+
+void meet_cluster() {
+  arrive_cluster();
+  wait_cluster();
 }
 
 namespace {

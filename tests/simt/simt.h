@@ -77,6 +77,9 @@ void run_cluster(int first, int num_ctas, int size, int num_threads, int smem_by
 int cluster_rank();
 /// All threads of all CTAs of the cluster.
 void meet_cluster();
+/// Its two halves.
+void arrive_cluster();
+void wait_cluster();
 /// Shared memory of another CTA of the cluster.
 char* peer_shared(int rank, uint32_t at, int bytes);
 

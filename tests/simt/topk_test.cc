@@ -48,12 +48,31 @@ using Instantiated =
           spec_of(DType::f32, false, 1, 4, 2560), spec_of(DType::f32, true, 1, 4, 2560),
           spec_of(DType::f16, true, 1, 1, 2048), spec_of(DType::bf16, false, 1, 2, 1024)>;
 
+// The same without a row kept.
+constexpr TopkRowSpec streamed(TopkRowSpec s) {
+  s.slices.kept = false;
+  return s;
+}
+
+using Streamed = Specs<streamed(spec_of(DType::f32, false, 4, 4, 512)),
+                       streamed(spec_of(DType::f32, true, 4, 1, 2048)),
+                       streamed(spec_of(DType::f32, false, 1, 1, 9216)),
+                       streamed(spec_of(DType::f32, true, 1, 1, 9216)),
+                       streamed(spec_of(DType::f16, true, 1, 1, 2048)),
+                       streamed(spec_of(DType::bf16, false, 1, 2, 1024))>;
+
 std::string check(const cases::TopkCase& c, uint64_t seed, int& num_run) {
-  const cases::TopkData data = cases::make_topk_data(c, seed);
+  cases::TopkData data = cases::make_topk_data(c, seed);
   const bool wide = c.pad == 0 && c.max_len % 4 == 0 && !c.starts;
-  if (!Instantiated::run(data.config, wide, bind_topk(data.config, data.args))) return "";
-  ++num_run;
-  return cases::compare_topk(data);
+  for (const bool kept : {true, false}) {
+    data.indices.poison(), data.values.poison();
+    const TopkParams p = bind_topk(data.config, data.args);
+    if (!(kept ? Instantiated::run : Streamed::run)(data.config, wide, p)) continue;
+    ++num_run;
+    const std::string wrong = cases::compare_topk(data);
+    if (!wrong.empty()) return (kept ? "kept: " : "streamed: ") + wrong;
+  }
+  return "";
 }
 
 TEST(TopkOnTheHost, CasesMatchASort) {

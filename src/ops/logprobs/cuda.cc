@@ -20,7 +20,7 @@ LogprobsRowSpec select_logprobs_row(const LogprobsConfig& c, const Target& targe
   LogprobsRowSpec spec;
   spec.dtype = c.dtype;
   spec.vec = 4;
-  spec.slices = stream_slices(c.vocab_size, target);
+  spec.slices = spread_slices(c.vocab_size, target);
   return spec;
 }
 

@@ -9,29 +9,39 @@ namespace weft {
 namespace detail {
 
 struct SamplingCuda {
+  using Operator = LongRowOperator<SamplingRowSpec>;
+
   SamplingCuda(const SamplingConfig& config, const CudaBackend& cuda)
       : backend(compiled(config, cuda)),
-        draw(cuda, spec_of(config, cuda, SamplingJob::draw, DType::f32)),
-        filters{RowOperator<SamplingRowSpec>(
-                    cuda, spec_of(config, cuda, SamplingJob::filter, DType::f32)),
-                RowOperator<SamplingRowSpec>(
-                    cuda, spec_of(config, cuda, SamplingJob::filter, DType::f16)),
-                RowOperator<SamplingRowSpec>(
-                    cuda, spec_of(config, cuda, SamplingJob::filter, DType::bf16))},
+        draw(made(config, cuda, SamplingJob::draw, DType::f32)),
+        filters{made(config, cuda, SamplingJob::filter, DType::f32),
+                made(config, cuda, SamplingJob::filter, DType::f16),
+                made(config, cuda, SamplingJob::filter, DType::bf16)},
         state(cuda.state().device, {}) {}
 
-  static SamplingRowSpec spec_of(const SamplingConfig& config, const CudaBackend& cuda,
-                                 SamplingJob job, DType dtype_out) {
-    return select_sampling_row(config, cuda.target(), job, dtype_out);
+  // Rows pass by for draws, and for output of the input's kind.
+  static bool streams(const SamplingConfig& config, SamplingJob job, DType dtype_out) {
+    return job == SamplingJob::draw || dtype_out == config.dtype;
+  }
+
+  static Operator made(const SamplingConfig& config, const CudaBackend& cuda, SamplingJob job,
+                       DType dtype_out) {
+    return Operator(cuda, select_sampling_row(config, cuda.target(), job, dtype_out),
+                    config.vocab_size, streams(config, job, dtype_out));
   }
 
   // All kernels at once, as many at a time as there are processors; each is then found.
   static const CudaBackend& compiled(const SamplingConfig& config, const CudaBackend& cuda) {
+    const Target& target = cuda.target();
     std::vector<KernelRequest> requests;
     const auto add = [&](SamplingJob job, DType dtype_out) {
-      const SamplingRowSpec spec = spec_of(config, cuda, job, dtype_out);
-      requests.push_back(kernel_request(spec, cuda.target().arch));
-      requests.push_back(kernel_request(narrowed(spec), cuda.target().arch));
+      const SamplingRowSpec spec = select_sampling_row(config, target, job, dtype_out);
+      requests.push_back(kernel_request(spec, target.arch));
+      requests.push_back(kernel_request(narrowed(spec), target.arch));
+      if (!streams(config, job, dtype_out) || target.arch < 90) return;
+      for (KernelRequest& one : Operator::requests(spec, config.vocab_size, target)) {
+        requests.push_back(std::move(one));
+      }
     };
     add(SamplingJob::draw, DType::f32);
     for (DType dtype_out : {DType::f32, DType::f16, DType::bf16}) {
@@ -42,8 +52,8 @@ struct SamplingCuda {
   }
 
   CudaBackend backend;  // first: it outlives what lies on the device
-  RowOperator<SamplingRowSpec> draw;
-  std::array<RowOperator<SamplingRowSpec>, 3> filters;  // into f32, f16, bf16
+  Operator draw;
+  std::array<Operator, 3> filters;  // into f32, f16, bf16
   RowState state;
 };
 
@@ -66,17 +76,28 @@ std::shared_ptr<const detail::SamplingCuda> prepare_sampling_cuda(const Sampling
   return std::make_shared<const detail::SamplingCuda>(config, backend);
 }
 
+namespace {
+
+// Where top-k leaves a few of each row it need not be kept; where top-p looks at all of it besides,
+// only rows that fill the device gain.
+bool passes(const SamplingParams& p, const Target& target) {
+  if (p.top_k == nullptr || adjusts(p)) return false;
+  return !p.joint || p.top_p == nullptr || p.n * 4 > target.num_sms;
+}
+
+}  // namespace
+
 void run_sampling_cuda(const detail::SamplingCuda& cuda, const SamplingConfig& config,
                        SamplingParams p, bool wide, const Executor& executor) {
   p.fault = config.checked ? cuda.state.fault() : nullptr;
-  launch_clusters(cuda.draw, p.n, wide, executor, p);
+  cuda.draw.run(p.n, wide, passes(p, cuda.backend.target()), executor, p);
 }
 
 void run_filter_cuda(const detail::SamplingCuda& cuda, const SamplingConfig& config,
                      SamplingParams p, DType dtype_out, bool wide, const Executor& executor) {
   const auto& kernels = cuda.filters[static_cast<size_t>(dtype_out) - 1];
   p.fault = config.checked ? cuda.state.fault() : nullptr;
-  launch_clusters(kernels, p.n, wide, executor, p);
+  kernels.run(p.n, wide, passes(p, cuda.backend.target()), executor, p);
 }
 
 int sampling_vec(const detail::SamplingCuda& cuda) { return cuda.draw.wide_spec.vec; }
@@ -86,7 +107,8 @@ void check_sampling_cuda(const detail::SamplingCuda& cuda, const Executor& execu
 }
 
 std::string explain_sampling_cuda(const detail::SamplingCuda& cuda) {
-  return cuda.draw.explain(describe(cuda.draw.wide_spec.slices).c_str());
+  return cuda.draw.explain(describe(cuda.draw.wide_spec.slices).c_str()) +
+         describe_streams("with top_k, and nothing that adjusts logits", cuda.backend.target());
 }
 
 }  // namespace weft

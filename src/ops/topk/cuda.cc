@@ -10,9 +10,13 @@ namespace detail {
 
 struct TopkCuda {
   TopkCuda(const TopkConfig& config, const CudaBackend& cuda)
-      : kernels(cuda, select_topk_row(config, cuda.target())), state(cuda.state().device, {}) {}
+      : kernels(cuda, select_topk_row(config, cuda.target()), config.max_len, passes(config)),
+        state(cuda.state().device, {}) {}
 
-  RowOperator<TopkRowSpec> kernels;  // first: it holds the backend
+  // Where few of a row are wanted it need not be kept.
+  static bool passes(const TopkConfig& config) { return config.k <= kMostFloorTokens; }
+
+  LongRowOperator<TopkRowSpec> kernels;  // first: it holds the backend
   RowState state;
 };
 
@@ -35,7 +39,7 @@ std::shared_ptr<const detail::TopkCuda> prepare_topk_cuda(const TopkConfig& conf
 void run_topk_cuda(const detail::TopkCuda& cuda, const TopkConfig& config, TopkParams p, bool wide,
                    const Executor& executor) {
   p.fault = config.checked ? cuda.state.fault() : nullptr;
-  launch_clusters(cuda.kernels, p.n, wide, executor, p);
+  cuda.kernels.run(p.n, wide, true, executor, p);
 }
 
 int topk_vec(const detail::TopkCuda& cuda) { return cuda.kernels.wide_spec.vec; }
@@ -45,7 +49,10 @@ void check_topk_cuda(const detail::TopkCuda& cuda, const Executor& executor) {
 }
 
 std::string explain_topk_cuda(const detail::TopkCuda& cuda) {
-  return cuda.kernels.explain(describe(cuda.kernels.wide_spec.slices).c_str());
+  const bool streams = cuda.kernels.streams[0] != nullptr;
+  return cuda.kernels.explain(describe(cuda.kernels.wide_spec.slices).c_str()) +
+         (streams ? describe_streams("rows of whole accesses", cuda.kernels.device().target())
+                  : "");
 }
 
 }  // namespace weft

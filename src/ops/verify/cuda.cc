@@ -17,7 +17,7 @@ VerifyRowSpec select_verify_row(const VerifyConfig& c, const Target& target) {
   spec.dtype = c.dtype;
   spec.tree = c.tree;
   spec.vec = c.tree ? 4 : 2;  // of one row or two: 64 registers hold what is under way
-  spec.slices = stream_slices(c.vocab_size, target);
+  spec.slices = spread_slices(c.vocab_size, target);
   return spec;
 }
 

@@ -9,6 +9,8 @@ namespace weft {
 
 inline uint32_t cluster_rank() { return static_cast<uint32_t>(simt::cluster_rank()); }
 inline void cluster_sync() { simt::meet_cluster(); }
+inline void cluster_arrive() { simt::arrive_cluster(); }
+inline void cluster_wait() { simt::wait_cluster(); }
 inline uint32_t peer_address(uint32_t address, uint32_t rank) { return address | rank << 24; }
 
 inline char* at_peer(uint32_t at, int bytes) {
@@ -25,5 +27,10 @@ inline uint64_t load_peer_u64(uint32_t at) {
   return x;
 }
 inline void store_peer(uint32_t at, uint64_t x) { std::memcpy(at_peer(at, 8), &x, 8); }
+inline uint32_t fetch_add_peer(uint32_t at, uint32_t x) {
+  const uint32_t before = load_peer_u32(at), after = before + x;
+  std::memcpy(at_peer(at, 4), &after, 4);
+  return before;
+}
 
 }  // namespace weft
