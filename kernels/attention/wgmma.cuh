@@ -7,6 +7,7 @@
 #include "kernels/attention/wgmma_attend.cuh"
 #include "kernels/attention/wgmma_finish.cuh"
 #include "kernels/attention/wgmma_gather.cuh"
+#include "kernels/attention/wgmma_rotate.cuh"
 #include "kernels/ptx/griddep.cuh"
 #include "kernels/ptx/setmaxnreg.cuh"
 
@@ -35,10 +36,18 @@ __device__ __forceinline__ void attention_wgmma(const AttentionWgmmaParams& para
   // The pool is what the CTA was given at entry: more than that is never granted, and waits
   // forever.
   constexpr int kAtEntry = 65536 / spec.num_threads() / 8 * 8;
-  constexpr int kProducerRegisters = spec.num_consumers == 3 ? 32 : 40;
-  constexpr int kConsumerRegisters = spec.num_consumers == 3 ? 160 : 232;
+  // Warps that turn keys need more than those that only ask for them.
+  constexpr bool kThree = spec.num_consumers == 3;
+  constexpr int kProducerRegisters = !spec.rotates()          ? (kThree ? 32 : 40)
+                                     : spec.gather && !kThree ? 72
+                                                              : 56;
+  constexpr int kConsumerRegisters = !spec.rotates() ? (kThree ? 160 : 232)
+                                     : kThree        ? 152
+                                     : spec.gather   ? 216
+                                                     : 224;
   static_assert(kProducerRegisters + spec.num_consumers * kConsumerRegisters <=
                 kAtEntry * (spec.num_consumers + 1));
+  constexpr int32_t kTurners = spec.gather ? 4 : 3;  // warps that turn queries and keys
   const int32_t* const work =
       params.args.work_indptr + static_cast<int32_t>(blockIdx.x) / params.head_lanes;
   const bool idle = work[0] == work[1];  // read ahead of the wait, as in attention_mma
@@ -50,6 +59,11 @@ __device__ __forceinline__ void attention_wgmma(const AttentionWgmmaParams& para
     constexpr uint32_t kProducers = spec.gather ? 128 : 1;  // threads, or the copy engine
     rings.k.init(kConsumerWarps, kProducers);
     rings.v.init(kConsumerWarps, kProducers);
+    if constexpr (spec.rotates()) {
+      for (int32_t i = 0; i < spec.num_q_stages; ++i)
+        mbarrier_init(rings.q_turned + 8 * i, kTurners);
+      for (int32_t i = 0; i < spec.num_stages; ++i) mbarrier_init(rings.k_turned + 8 * i, kTurners);
+    }
     mbarrier_fence_init();
   }
   // Only now: the kernel of the plan's other list may run beside this one without a wait of its
@@ -57,6 +71,9 @@ __device__ __forceinline__ void attention_wgmma(const AttentionWgmmaParams& para
   griddep_wait();
   griddep_launch_dependents();
   if (idle) return;
+  if constexpr (spec.rotates()) {
+    WgmmaRotate<spec, kTurners>::fill_tables(smem_address(smem));
+  }
   __syncthreads();
   if (warp < 4) {
     release_registers<kProducerRegisters>();
@@ -64,9 +81,15 @@ __device__ __forceinline__ void attention_wgmma(const AttentionWgmmaParams& para
                                  reinterpret_cast<WgmmaTile*>(smem + kSmem.tiles),
                                  static_cast<int32_t>(threadIdx.x), rings};
     if constexpr (spec.gather) {
-      WgmmaGather<spec>{producer, static_cast<int32_t>(threadIdx.x)}.run();
+      WgmmaGather<spec>{producer,
+                        static_cast<int32_t>(threadIdx.x),
+                        {params, smem_address(smem), producer.tiles, warp, rings}}
+          .run();
     } else if (warp == 0) {
       producer.run();
+    } else if constexpr (spec.rotates()) {
+      WgmmaRotate<spec, kTurners>{params, smem_address(smem), producer.tiles, warp - 1, rings}
+          .run();
     }
   } else {
     claim_registers<kConsumerRegisters>();

@@ -57,6 +57,23 @@ struct WgmmaAttend {
     if constexpr (spec.gather) fence_async_proxy();
   }
 
+  __device__ __forceinline__ void await_keys() {
+    if constexpr (spec.rotates()) {
+      mbarrier_wait(rings.k_turned + 8 * static_cast<uint32_t>(rings.at_k.slot), rings.at_k.parity);
+      if constexpr (spec.gather) fence_async_proxy();
+    } else {
+      await(rings.k, rings.at_k);
+    }
+  }
+
+  __device__ __forceinline__ void await_queries() {
+    if constexpr (spec.rotates()) {
+      mbarrier_wait(rings.q_turned + 8 * static_cast<uint32_t>(rings.at_q.slot), rings.at_q.parity);
+    } else {
+      wait_full(rings.q, rings.at_q);
+    }
+  }
+
   /// Waits for this warpgroup's turn at the tensor cores; then hands the turn on.
   __device__ __forceinline__ void take_turn() {
     if (spec.num_consumers > 1) named_barrier_sync(WgmmaBarriers::turn + warpgroup, 256);
@@ -154,7 +171,7 @@ struct WgmmaAttend {
     const bool raised = weigh(t, key, factor);
     // The branch of this wait keeps ptxas from waiting for PV ahead of the softmax.
     pin_registers(s);
-    if (key > t.key_begin) await(rings.k, rings.at_k);
+    if (key > t.key_begin) await_keys();
     return raised;
   }
 
@@ -168,7 +185,7 @@ struct WgmmaAttend {
     body_begin = t.body_begin;
     body_end = t.body_end;
     linear_scale = t.scale * kWgmmaLog2E;
-    await(rings.k, rings.at_k);
+    await_keys();
     return t.key_begin + (t.num_blocks - 1) * spec.kv_tile;
   }
 
@@ -206,7 +223,7 @@ struct WgmmaAttend {
     int32_t last = -1;                                     // the tile that is not yet written
     bool last_sums = false;                                // nor its last PV issued
     for (int32_t slot = 0;; slot = slot + 1 == kSmem.num_tiles(spec) ? 0 : slot + 1) {
-      wait_full(rings.q, rings.at_q);
+      await_queries();
       const WgmmaTile& t = tiles[slot];
       const int32_t num_blocks = t.num_blocks;
       int32_t key = 0;

@@ -4,7 +4,7 @@
 // come by boxes. Knows no element.
 #pragma once
 
-#include "kernels/attention/wgmma_produce.cuh"
+#include "kernels/attention/wgmma_rotate.cuh"
 #include "kernels/ptx/cp_async.cuh"
 
 namespace weft {
@@ -24,6 +24,7 @@ struct WgmmaGather {
 
   WgmmaProducer<spec> producer;  // announces tiles; its rings are this warp's, too
   const int32_t thread;          // of the warpgroup
+  WgmmaRotate<spec, 4> rotate;   // RoPE: by the same warps, when the copies of a block have landed
 
   /// The row of a block that this lane looks up; lane l of a warp has row l / 4 * 16 + l % 4 of
   /// those that the warp copies.
@@ -90,6 +91,10 @@ struct WgmmaGather {
       if (i < t.num_blocks) load_block<false>(t, row);
       if (!kAhead && i == 0) producer.announce(t);
       if (i > 0) load_block<true>(t, before);
+      if constexpr (spec.rotates()) {
+        if (i == 0) rotate.rotate_queries(t);
+        if (i < t.num_blocks) rotate.rotate_keys(key + spec.kv_tile);
+      }
       before = row;
       if (kAhead && i == min_of(1, t.num_blocks)) {
         following = producer.announce_next();
@@ -104,11 +109,15 @@ struct WgmmaGather {
     if constexpr (WgmmaProducer<spec>::kQueriesAhead) {
       int32_t slot = producer.announce_next();
       while (tiles[slot].num_blocks >= 0) slot = run_tile(tiles[slot]);
+      if constexpr (spec.rotates()) rotate.rotate_queries(tiles[slot]);
     } else {
       for (;;) {
         const WgmmaTile& t = tiles[producer.decode()];
-        if (t.num_blocks < 0) producer.announce(t);
-        if (t.num_blocks < 0) break;
+        if (t.num_blocks < 0) {
+          producer.announce(t);
+          if constexpr (spec.rotates()) rotate.rotate_queries(t);
+          break;
+        }
         run_tile(t);
       }
     }

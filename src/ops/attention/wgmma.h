@@ -27,6 +27,7 @@ void for_each_field(const AttentionWgmmaSpec& s, Visit&& visit) {
   visit("num_q_stages", s.num_q_stages);
   visit("gather", s.gather);
   visit("banded", s.banded);
+  visit("rope", s.rope);
 }
 
 template <>
