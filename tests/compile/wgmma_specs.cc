@@ -58,7 +58,7 @@ std::vector<GateRow> attention_wgmma_rows() {
     config.rope = row.rope;
     // What the cap at entry leaves; setmaxnreg deals them out again.
     const AttentionWgmmaSpec spec = wgmma_spec(config);
-    gate.push_back(gate_row(row.name, spec, 90, spec.num_consumers == 3 ? 128 : 168));
+    gate.push_back(gate_row(row.name, spec, 90, spec.num_threads() == 512 ? 128 : 168));
   }
   return gate;
 }

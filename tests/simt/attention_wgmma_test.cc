@@ -35,6 +35,7 @@ constexpr AttentionWgmmaSpec spec_of(int head_dim, MaskMode mask, int num_consum
 
 constexpr AttentionWgmmaSpec gathered(AttentionWgmmaSpec s) {
   s.gather = true;
+  if (s.num_consumers == 2) s.num_producers = 2;
   return s;
 }
 
@@ -42,6 +43,7 @@ constexpr AttentionWgmmaSpec gathered(AttentionWgmmaSpec s) {
 constexpr AttentionWgmmaSpec turned(AttentionWgmmaSpec s, RopeMode mode, int dim) {
   s.rope.mode = mode;
   s.rope.dim = dim;
+  s.num_producers = 1;
   if (s.num_consumers == 3) s.kv_tile = 96;
   return s;
 }
