@@ -46,6 +46,12 @@ struct WgmmaAttend {
   float s[spec.kv_tile / 2];     // dots, then weights
   uint32_t p[spec.kv_tile / 4];  // weights as A operand
 
+  // A tile's first block is its rightmost, of which a causal mask hides half on the average: where
+  // it leaves this warpgroup the first half of the keys at most, products and softmax are of those.
+  static constexpr bool kHalves = spec.kv_tile == 128;
+  bool half_dots = false;  // of the block that is entered
+  bool half_sums = false;  // of the block whose PV comes next
+
   __device__ __forceinline__ void release(const Ring& ring, RingPosition& at) {
     if (threadIdx.x % 32 == 0) mbarrier_arrive(ring.empty(at.slot));
     at.advance(ring);
@@ -55,6 +61,23 @@ struct WgmmaAttend {
   __device__ __forceinline__ void await(const Ring& ring, const RingPosition& at) {
     wait_full(ring, at);
     if constexpr (spec.gather) fence_async_proxy();
+  }
+
+  __device__ __forceinline__ void await_keys() {
+    if constexpr (spec.rotates()) {
+      mbarrier_wait(rings.k_turned + 8 * static_cast<uint32_t>(rings.at_k.slot), rings.at_k.parity);
+      if constexpr (spec.gather) fence_async_proxy();
+    } else {
+      await(rings.k, rings.at_k);
+    }
+  }
+
+  __device__ __forceinline__ void await_queries() {
+    if constexpr (spec.rotates()) {
+      mbarrier_wait(rings.q_turned + 8 * static_cast<uint32_t>(rings.at_q.slot), rings.at_q.parity);
+    } else {
+      wait_full(rings.q, rings.at_q);
+    }
   }
 
   /// Waits for this warpgroup's turn at the tensor cores; then hands the turn on.
@@ -67,8 +90,14 @@ struct WgmmaAttend {
     named_barrier_arrive(WgmmaBarriers::turn + next, 256);
   }
 
-  /// s = Q K^T of the block at the K ring's position, issued.
-  __device__ __forceinline__ void issue_dots() {
+  /// The half of a block's dots, or of its weights, that is of the first half of its keys.
+  __device__ __forceinline__ float (&first_half())[spec.kv_tile / 4] {
+    return reinterpret_cast<float(&)[spec.kv_tile / 4]>(s);
+  }
+
+  /// d = Q K^T of the first kKeys keys of the block at the K ring's position, issued.
+  template <int kKeys>
+  __device__ __forceinline__ void issue_dots(float (&d)[kKeys / 2]) {
     constexpr SwizzledTile kQ = kSmem.q_tile(spec);
     constexpr SwizzledTile kK = kSmem.k_tile(spec);
     const uint64_t q = AlongRows::descriptor(
@@ -76,39 +105,52 @@ struct WgmmaAttend {
                 static_cast<uint32_t>(rings.at_q.slot * kQ.bytes() + warpgroup * 64 * 128));
     const uint64_t k = AlongRows::descriptor(
         kK, smem + kSmem.k + static_cast<uint32_t>(rings.at_k.slot * kK.bytes()));
+    wgmma_fence();
 #pragma unroll
     for (int32_t step = 0; step < spec.head_dim_qk / 16; ++step) {
-      Wgmma<spec.kv_tile>::template from_smem<spec.dtype, 0>(
-          s, q + wgmma_offset(AlongRows::k_step(kQ, step)),
+      Wgmma<kKeys>::template from_smem<spec.dtype, 0>(
+          d, q + wgmma_offset(AlongRows::k_step(kQ, step)),
           k + wgmma_offset(AlongRows::k_step(kK, step)), step > 0);
     }
     wgmma_commit();
   }
 
-  /// o += P V of the block at the V ring's position, issued.
-  __device__ __forceinline__ void issue_sums() {
+  /// o += P V of the block at the V ring's position, of its first kKeys keys, issued.
+  template <int kKeys>
+  __device__ __forceinline__ void issue_sums_of() {
     constexpr SwizzledTile kV = kSmem.v_tile(spec);
     const uint64_t v = AcrossRows::descriptor(
         kV, smem + kSmem.v + static_cast<uint32_t>(rings.at_v.slot * kV.bytes()));
+    wgmma_fence();  // ptxas asks for one in every stretch without a branch (C7519)
 #pragma unroll
-    for (int32_t step = 0; step < spec.kv_tile / 16; ++step) {
+    for (int32_t step = 0; step < kKeys / 16; ++step) {
       Wgmma<kColumns>::template from_registers<spec.dtype, 1>(
           o, p + 4 * step, v + wgmma_offset(AcrossRows::k_step(kV, step)), 1);
     }
     wgmma_commit();
   }
 
+  __device__ __forceinline__ void issue_sums() {
+    if (kHalves && half_sums) {
+      issue_sums_of<spec.kv_tile / 2>();
+    } else {
+      issue_sums_of<spec.kv_tile>();
+    }
+  }
+
   /// Softmax of the block; the body of a tile passes the branch and pays no more for masks.
-  __device__ __forceinline__ bool weigh(const WgmmaTile& t, int32_t key, float (&factor)[2]) {
+  template <int n>
+  __device__ __forceinline__ bool weigh(const WgmmaTile& t, int32_t key, float (&dots)[n],
+                                        float (&factor)[2]) {
     float scale = linear_scale;
     if (key < body_begin || key >= body_end) {
       if (!is_linear(params.args, t)) {
-        map_block(params, t, warpgroup, key, s);
+        map_block(params, t, warpgroup, key, dots);
         scale = 1.0f;
       }
-      mask_block<spec>(params, t, warpgroup, key, s);
+      mask_block<spec>(params, t, warpgroup, key, dots);
     }
-    return softmax_block(scale, s, rows, factor);
+    return softmax_block(scale, dots, rows, factor);
   }
 
   /// Zeroes the V rows past the request's end: their weights are 0, but 0 * NaN is not. Every
@@ -134,27 +176,37 @@ struct WgmmaAttend {
   /// Dots and weights of block `key`, and PV of the block before unless it is the first that is
   /// open; PV still runs at the end. K of the block is there, and that of the next of the tile when
   /// it ends. Returns whether the accumulator must be multiplied by `factor`.
-  template <bool kFirst>
+  /// kEnters: the block is its tile's first; kSums: another one went before.
+  template <bool kEnters, bool kSums>
   __device__ __forceinline__ bool step(const WgmmaTile& t, int32_t key, float (&factor)[2]) {
     take_turn();
     pin_registers(s);
     pin_registers(o);
-    wgmma_fence();
-    issue_dots();
-    if constexpr (!kFirst) {
+    const bool half = kHalves && kEnters && half_dots;
+    if (half) {
+      issue_dots<spec.kv_tile / 2>(first_half());
+    } else {
+      issue_dots<spec.kv_tile>(s);
+    }
+    if constexpr (kSums) {
       await(rings.v, rings.at_v);
-      wgmma_fence();  // again: ptxas asks for one in every stretch without a branch (C7519)
       issue_sums();
     }
     pass_turn();
-    wgmma_wait<kFirst ? 0 : 1>();
+    wgmma_wait<kSums ? 1 : 0>();
     pin_registers(s);
     release(rings.k, rings.at_k);
     if (key == t.key_begin) release(rings.q, rings.at_q);
-    const bool raised = weigh(t, key, factor);
+    bool raised = false;
+    if (half) {
+      raised = weigh(t, key, first_half(), factor);
+    } else {
+      raised = weigh(t, key, s, factor);
+    }
+    half_sums = half;
     // The branch of this wait keeps ptxas from waiting for PV ahead of the softmax.
     pin_registers(s);
-    if (key > t.key_begin) await(rings.k, rings.at_k);
+    if (key > t.key_begin) await_keys();
     return raised;
   }
 
@@ -163,19 +215,28 @@ struct WgmmaAttend {
     for (float& x : o) x = 0.0f;
   }
 
+  /// Behind the last key that any row of this warpgroup sees.
+  __device__ __forceinline__ int32_t keys_end(const WgmmaTile& t) const {
+    if (spec.mask != MaskMode::causal) return t.key_end;
+    const int32_t last = t.row_begin + min_of(t.rows, warpgroup * 64 + 64) - 1;
+    return min_of(t.key_end, causal_end(params.group.quotient(last), t.qo_len, t.kv_len));
+  }
+
   /// The first key of a tile's first block, which is the rightmost, once its keys are there.
   __device__ __forceinline__ int32_t enter(const WgmmaTile& t) {
     body_begin = t.body_begin;
     body_end = t.body_end;
     linear_scale = t.scale * kWgmmaLog2E;
-    await(rings.k, rings.at_k);
-    return t.key_begin + (t.num_blocks - 1) * spec.kv_tile;
+    const int32_t key = t.key_begin + (t.num_blocks - 1) * spec.kv_tile;
+    half_dots = keys_end(t) - key <= spec.kv_tile / 2;
+    await_keys();
+    return key;
   }
 
   /// A further block: the state of all before it.
   __device__ __forceinline__ void next_block(const WgmmaTile& t, int32_t key) {
     float factor[2];
-    const bool raised = step<false>(t, key, factor);
+    const bool raised = step<false, true>(t, key, factor);
     wgmma_wait<0>();
     pin_registers(o);
     release(rings.v, rings.at_v);
@@ -187,7 +248,6 @@ struct WgmmaAttend {
   __device__ __forceinline__ void last_block() {
     await(rings.v, rings.at_v);
     pin_registers(o);
-    wgmma_fence();
     issue_sums();
     wgmma_wait<0>();
     pin_registers(o);
@@ -206,7 +266,7 @@ struct WgmmaAttend {
     int32_t last = -1;                                     // the tile that is not yet written
     bool last_sums = false;                                // nor its last PV issued
     for (int32_t slot = 0;; slot = slot + 1 == kSmem.num_tiles(spec) ? 0 : slot + 1) {
-      wait_full(rings.q, rings.at_q);
+      await_queries();
       const WgmmaTile& t = tiles[slot];
       const int32_t num_blocks = t.num_blocks;
       int32_t key = 0;
@@ -217,7 +277,7 @@ struct WgmmaAttend {
         const WgmmaRows before = rows;
         if (goes_on) {
           rows = {};
-          step<false>(t, key, factor);
+          step<true, true>(t, key, factor);
           wgmma_wait<0>();
           pin_registers(o);
           release(rings.v, rings.at_v);
@@ -232,7 +292,7 @@ struct WgmmaAttend {
       if (!goes_on) {
         rows = {};
         if (num_blocks > 0) {
-          step<true>(t, key, factor);
+          step<true, false>(t, key, factor);
           pack_fragment<spec.dtype>(s, p);
         } else {
           release(rings.q, rings.at_q);

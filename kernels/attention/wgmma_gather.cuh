@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The producer of the wgmma kernel for pages of any size: all four warps of its warpgroup copy keys
-// and values row by row into the tiles that the copy engine would bring in boxes. Queries still
-// come by boxes. Knows no element.
+// and values row by row into the tiles that the copy engine would bring in boxes; or a second
+// warpgroup copies the values. Queries still come by boxes. Knows no element.
 #pragma once
 
-#include "kernels/attention/wgmma_produce.cuh"
+#include "kernels/attention/wgmma_rotate.cuh"
 #include "kernels/ptx/cp_async.cuh"
 
 namespace weft {
@@ -24,6 +24,7 @@ struct WgmmaGather {
 
   WgmmaProducer<spec> producer;  // announces tiles; its rings are this warp's, too
   const int32_t thread;          // of the warpgroup
+  WgmmaRotate<spec, 4> rotate;   // RoPE: by the same warps, when the copies of a block have landed
 
   /// The row of a block that this lane looks up; lane l of a warp has row l / 4 * 16 + l % 4 of
   /// those that the warp copies.
@@ -75,7 +76,8 @@ struct WgmmaGather {
     at.advance(ring);
   }
 
-  /// As the producer of boxes, but each tile's last V before the next tile's first K.
+  /// As the producer of boxes, but each tile's last V before the next tile's first K. Of two
+  /// producers this one brings keys and queries only.
   __device__ __forceinline__ int32_t run_tile(const WgmmaTile& t) {
     constexpr bool kAhead = WgmmaProducer<spec>::kQueriesAhead;
     int32_t key = t.key_begin + (t.num_blocks - 1) * spec.kv_tile;
@@ -89,7 +91,11 @@ struct WgmmaGather {
       if (i + 1 < t.num_blocks) next = find_row(t, key);  // a load that nobody waits for here
       if (i < t.num_blocks) load_block<false>(t, row);
       if (!kAhead && i == 0) producer.announce(t);
-      if (i > 0) load_block<true>(t, before);
+      if (spec.num_producers == 1 && i > 0) load_block<true>(t, before);
+      if constexpr (spec.rotates()) {
+        if (i == 0) rotate.rotate_queries(t);
+        if (i < t.num_blocks) rotate.rotate_keys(key + spec.kv_tile);
+      }
       before = row;
       if (kAhead && i == min_of(1, t.num_blocks)) {
         following = producer.announce_next();
@@ -98,17 +104,43 @@ struct WgmmaGather {
     return following;
   }
 
+  /// The values of all tiles, by the second producer. It learns of a tile as consumers do, and is
+  /// done with it before they are.
+  __device__ __forceinline__ void run_values() {
+    WgmmaRings& rings = producer.rings;
+#pragma unroll 1
+    for (int32_t slot = 0;; slot = slot + 1 == kSmem.num_tiles(spec) ? 0 : slot + 1) {
+      wait_full(rings.q, rings.at_q);
+      rings.at_q.advance(rings.q);
+      const WgmmaTile& t = producer.tiles[slot];
+      if (t.num_blocks < 0) break;
+      int32_t key = t.key_begin + (t.num_blocks - 1) * spec.kv_tile;
+      WgmmaGatherRow next{};
+      if (t.num_blocks > 0) next = find_row(t, key);
+#pragma unroll 1
+      for (; key >= t.key_begin; key -= spec.kv_tile) {
+        const WgmmaGatherRow row = next;
+        if (key > t.key_begin) next = find_row(t, key - spec.kv_tile);
+        load_block<true>(t, row);
+      }
+    }
+  }
+
   __device__ __forceinline__ void run() {
     const WgmmaTile* const tiles = producer.tiles;
     producer.begin();
     if constexpr (WgmmaProducer<spec>::kQueriesAhead) {
       int32_t slot = producer.announce_next();
       while (tiles[slot].num_blocks >= 0) slot = run_tile(tiles[slot]);
+      if constexpr (spec.rotates()) rotate.rotate_queries(tiles[slot]);
     } else {
       for (;;) {
         const WgmmaTile& t = tiles[producer.decode()];
-        if (t.num_blocks < 0) producer.announce(t);
-        if (t.num_blocks < 0) break;
+        if (t.num_blocks < 0) {
+          producer.announce(t);
+          if constexpr (spec.rotates()) rotate.rotate_queries(t);
+          break;
+        }
         run_tile(t);
       }
     }

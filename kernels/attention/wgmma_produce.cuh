@@ -14,6 +14,7 @@ namespace weft {
 /// Where the rings of a CTA stand in shared memory, and how far one side has walked.
 struct WgmmaRings {
   Ring q, k, v;
+  uint32_t q_turned, k_turned;  // RoPE: barriers behind `full`, one a slot
   RingPosition at_q, at_k, at_v;
 
   static __device__ __forceinline__ WgmmaRings at(const AttentionWgmmaSpec& spec, uint32_t smem) {
@@ -22,6 +23,8 @@ struct WgmmaRings {
     r.q = {smem + m.q_ring, spec.num_q_stages};
     r.k = {smem + m.k_ring, spec.num_stages};
     r.v = {smem + m.v_ring, spec.num_stages};
+    r.q_turned = smem + m.q_turned;
+    r.k_turned = smem + m.k_turned;
     return r;
   }
 };

@@ -48,6 +48,10 @@ struct AttentionWgmmaSmem {
   int32_t q_ring;
   int32_t k_ring;
   int32_t v_ring;
+  int32_t q_turned;  // RoPE: a barrier for each slot of q, and of k: its rows have been turned
+  int32_t k_turned;
+  int32_t turns;         // RoPE: uint64 of each pair
+  int32_t steps;         // RoPE: cos and sin of each pair's turn
   int32_t last_arrival;  // a word for each consumer warpgroup
   int32_t bytes;
 
@@ -75,7 +79,11 @@ struct AttentionWgmmaSmem {
     m.q_ring = round_up(m.tiles + num_tiles(s) * static_cast<int32_t>(sizeof(WgmmaTile)), 16);
     m.k_ring = m.q_ring + 16 * s.num_q_stages;
     m.v_ring = m.k_ring + 16 * s.num_stages;
-    m.last_arrival = m.v_ring + 16 * s.num_stages;
+    m.q_turned = m.v_ring + 16 * s.num_stages;
+    m.k_turned = m.q_turned + (s.rotates() ? 8 * s.num_q_stages : 0);
+    m.turns = round_up(m.k_turned + (s.rotates() ? 8 * s.num_stages : 0), 16);
+    m.steps = m.turns + (s.rotates() ? s.head_dim_qk / 2 * 8 : 0);
+    m.last_arrival = round_up(m.steps + m.steps - m.turns, 16);
     m.bytes = m.last_arrival + 16;
     return m;
   }

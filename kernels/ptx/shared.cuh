@@ -26,6 +26,9 @@ __device__ __forceinline__ void store_shared(uint32_t at, uint4 x) {
                "r"(x.w)
                : "memory");
 }
+__device__ __forceinline__ void store_shared(uint32_t at, uint2 x) {
+  asm volatile("st.shared.v2.b32 [%0], {%1, %2};" ::"r"(at), "r"(x.x), "r"(x.y) : "memory");
+}
 __device__ __forceinline__ void store_shared(uint32_t at, float2 x) {
   asm volatile("st.shared.v2.f32 [%0], {%1, %2};" ::"r"(at), "f"(x.x), "f"(x.y) : "memory");
 }
@@ -56,6 +59,11 @@ __device__ __forceinline__ uint4 load_shared_u32x4(uint32_t at) {
                : "=r"(x.x), "=r"(x.y), "=r"(x.z), "=r"(x.w)
                : "r"(at)
                : "memory");
+  return x;
+}
+__device__ __forceinline__ uint2 load_shared_u32x2(uint32_t at) {
+  uint2 x;
+  asm volatile("ld.shared.v2.b32 {%0, %1}, [%2];" : "=r"(x.x), "=r"(x.y) : "r"(at) : "memory");
   return x;
 }
 __device__ __forceinline__ float2 load_shared_f32x2(uint32_t at) {

@@ -48,6 +48,8 @@ std::vector<GateRow> attention_rows() {
   invariant.schedule = ScheduleMode::batch_invariant;
   AttentionConfig narrow_values = config_of(16, 16, 192, 64);
   narrow_values.head_dim_vo = 128;
+  AttentionConfig mla = config_of(16, 1, 576, 1);
+  mla.head_dim_vo = 512;
   const struct {
     const char* name;
     AttentionConfig config;
@@ -65,6 +67,8 @@ std::vector<GateRow> attention_rows() {
       {"chunk_d128", config_of(32, 8, 128, 128)},
       {"chunk_d256", config_of(16, 8, 256, 128)},
       {"chunk_d192_128", narrow_values},
+      {"decode_d512", config_of(16, 8, 512, 1)},
+      {"decode_d576_512", mla},
   };
   std::vector<GateRow> all;
   for (const int arch : {80, 89, 90, 100, 120}) all.push_back(row_of("decode_d128", decode, arch));

@@ -15,7 +15,10 @@ std::vector<GateRow> attention_wgmma_rows() {
     MaskMode mask;
     DType dtype_o = DType::none;
     int page_size = 0;
+    Rope rope{};
   };
+  const Rope neox{.mode = RopeMode::neox, .theta = 5e5f};
+  const Rope pairs{.mode = RopeMode::interleaved};
   const Row rows[] = {
       {"wgmma_hd64", DType::bf16, 64, 64, MaskMode::causal},
       {"wgmma_hd96", DType::f16, 96, 96, MaskMode::causal},
@@ -34,6 +37,12 @@ std::vector<GateRow> attention_wgmma_rows() {
       {"wgmma_hd256_page1", DType::bf16, 256, 256, MaskMode::causal, DType::none, 1},
       {"wgmma_hd192_128", DType::bf16, 192, 128, MaskMode::causal},
       {"wgmma_hd256", DType::bf16, 256, 256, MaskMode::causal},
+      {"wgmma_hd128_rope", DType::bf16, 128, 128, MaskMode::causal, DType::none, 16, neox},
+      {"wgmma_hd128_rope_pairs", DType::f16, 128, 128, MaskMode::causal, DType::none, 0, pairs},
+      {"wgmma_hd128_rope_page1", DType::bf16, 128, 128, MaskMode::causal, DType::none, 1, neox},
+      {"wgmma_hd64_rope", DType::bf16, 64, 64, MaskMode::causal, DType::none, 16, neox},
+      {"wgmma_hd64_rope_page1", DType::bf16, 64, 64, MaskMode::causal, DType::none, 1, neox},
+      {"wgmma_hd256_rope", DType::bf16, 256, 256, MaskMode::causal, DType::none, 16, neox},
       {"wgmma_hd256_full", DType::bf16, 256, 256, MaskMode::none},
   };
   std::vector<GateRow> gate;
@@ -46,9 +55,10 @@ std::vector<GateRow> attention_wgmma_rows() {
     config.head_dim_qk = row.head_dim_qk;
     config.head_dim_vo = row.head_dim_vo;
     config.mask = row.mask;
+    config.rope = row.rope;
     // What the cap at entry leaves; setmaxnreg deals them out again.
     const AttentionWgmmaSpec spec = wgmma_spec(config);
-    gate.push_back(gate_row(row.name, spec, 90, spec.num_consumers == 3 ? 128 : 168));
+    gate.push_back(gate_row(row.name, spec, 90, spec.num_threads() == 512 ? 128 : 168));
   }
   return gate;
 }

@@ -51,7 +51,9 @@ std::string unsupported_on_cuda(const cases::AttentionCase& c) {
   if (is_fp8(c.kv) && c.rope.mode == RopeMode::neox && turned % 32 != 0) {
     return "keys of bytes whose pairs do not meet in a lane";
   }
-  if (std::max(c.head_dim, c.head_dim_vo) > 256) return "a head dimension above 256";
+  if (is_fp8(c.kv) && std::max(c.head_dim, c.head_dim_vo) > 256) {
+    return "a head dimension above 256 of bytes";
+  }
   return "";
 }
 

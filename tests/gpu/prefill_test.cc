@@ -108,6 +108,7 @@ WEFT_PREFILL_TABLE(Masks, cases::mask_cases);
 WEFT_PREFILL_TABLE(Values, cases::value_cases);
 WEFT_PREFILL_TABLE(Dtypes, cases::dtype_cases);
 WEFT_PREFILL_TABLE(Ragged, cases::ragged_cases);
+WEFT_PREFILL_TABLE(Rope, cases::rope_cases);
 
 }  // namespace
 }  // namespace weft::test

@@ -35,6 +35,24 @@ constexpr AttentionWgmmaSpec spec_of(int head_dim, MaskMode mask, int num_consum
 
 constexpr AttentionWgmmaSpec gathered(AttentionWgmmaSpec s) {
   s.gather = true;
+  if (s.num_consumers == 2) s.num_producers = 2;
+  return s;
+}
+
+// As cases::rope_cases() and checked_config have them.
+constexpr AttentionWgmmaSpec turned(AttentionWgmmaSpec s, RopeMode mode, int dim) {
+  s.rope.mode = mode;
+  s.rope.dim = dim;
+  s.num_producers = 1;
+  if (s.num_consumers == 3) s.kv_tile = 96;
+  return s;
+}
+
+constexpr AttentionWgmmaSpec llama31(AttentionWgmmaSpec s) {
+  s = turned(s, RopeMode::neox, 64);
+  s.rope.theta = 5e5f;
+  s.rope.scale = 8;
+  s.rope.llama31 = true;
   return s;
 }
 
@@ -63,13 +81,27 @@ using Instantiated =
           spec_of(64, MaskMode::causal, 3, 3, true), spec_of(64, MaskMode::none, 3, 3, true),
           spec_of(64, MaskMode::custom, 3, 3, true), spec_of(64, MaskMode::tree, 3, 3, true),
           spec_of(128, MaskMode::causal, 2, 2, true), gathered(spec_of(64, MaskMode::causal, 3, 3)),
-          gathered(spec_of(128, MaskMode::causal, 2, 2))>;
+          gathered(spec_of(128, MaskMode::causal, 2, 2)),
+          turned(spec_of(64, MaskMode::causal, 3, 3, true), RopeMode::neox, 64),
+          turned(spec_of(64, MaskMode::causal, 3, 3, true), RopeMode::interleaved, 64),
+          turned(spec_of(64, MaskMode::causal, 3, 3, true), RopeMode::neox, 32),
+          turned(spec_of(64, MaskMode::causal, 3, 3, true), RopeMode::interleaved, 32),
+          turned(spec_of(64, MaskMode::causal, 3, 3, true), RopeMode::neox, 20),
+          turned(spec_of(64, MaskMode::causal, 3, 3, true), RopeMode::interleaved, 2),
+          turned(spec_of(64, MaskMode::none, 3, 3, true), RopeMode::neox, 64),
+          turned(spec_of(64, MaskMode::causal, 3, 3), RopeMode::neox, 64),
+          turned(spec_of(80, MaskMode::causal, 2, 2), RopeMode::neox, 80),
+          turned(spec_of(128, MaskMode::causal, 2, 2, true), RopeMode::neox, 128),
+          turned(spec_of(128, MaskMode::causal, 2, 2, true), RopeMode::interleaved, 128),
+          turned(gathered(spec_of(128, MaskMode::causal, 2, 2)), RopeMode::neox, 128),
+          turned(gathered(spec_of(64, MaskMode::causal, 3, 3)), RopeMode::interleaved, 64),
+          llama31(spec_of(64, MaskMode::causal, 3, 3, true))>;
 
 std::vector<AttentionCase> all_cases() {
   std::vector<AttentionCase> all;
   for (const auto& table : {cases::page_cases(), cases::length_cases(), cases::head_cases(),
                             cases::mask_cases(), cases::value_cases(), cases::dtype_cases(),
-                            cases::ragged_cases(), cases::schedule_cases()}) {
+                            cases::ragged_cases(), cases::schedule_cases(), cases::rope_cases()}) {
     all.insert(all.end(), table.begin(), table.end());
   }
   return all;
@@ -101,6 +133,7 @@ std::string run(cases::AttentionData& data, const AttentionWgmmaSpec& kernel, in
   spec.head_dim_vo = config.head_dim_vo;
   spec.kv_layout = config.kv_layout;
   spec.mask = config.mask;
+  spec.rope = config.rope;
   spec.schedule = wgmma_schedule(config, kernel, num_groups);
   spec.schedule.min_blocks = 1;
   Arena arena;
@@ -140,7 +173,7 @@ TEST(AttentionWgmmaOnHost, MatchesTheOracle) {
     EXPECT_EQ(run(data, spec, num_groups), "") << c.name << ", " << num_groups << " groups";
   }
   std::printf("%d cases\n", num_run);
-  EXPECT_GT(num_run, 40);
+  EXPECT_GT(num_run, 55);
 }
 
 }  // namespace

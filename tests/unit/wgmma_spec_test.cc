@@ -62,7 +62,6 @@ TEST(WgmmaSpec, WhatItDoesNotDoIsLeftToTheGeneralKernel) {
       {"fp8 cache", [](AttentionConfig& c) { c.dtype_kv = DType::e4m3; }},
       {"f32", [](AttentionConfig& c) { c.dtype_q = c.dtype_kv = DType::f32; }},
       {"another type of cache", [](AttentionConfig& c) { c.dtype_kv = DType::f16; }},
-      {"rope", [](AttentionConfig& c) { c.rope.mode = RopeMode::neox; }},
       {"head_dim 72", [](AttentionConfig& c) { c.head_dim_qk = c.head_dim_vo = 72; }},
       {"head_dim 320", [](AttentionConfig& c) { c.head_dim_qk = 320; }},
       {"a group beyond a tile", [](AttentionConfig& c) { c.num_qo_heads = 2 * 129; }},

@@ -112,6 +112,8 @@ class AttentionCuda final : public AttentionBackend {
                    const CudaList* shorts, bool overlaps, void* stream) const;
   void run_wgmma(const AttentionPlanImpl& plan, const AttentionArgs& args, bool overlaps,
                  void* stream) const;
+  void run_slabs(const CudaKernel& kernel, const AttentionSpec& spec, const AttentionParams& bound,
+                 bool overlaps, void* stream) const;
   PlanLists copy_list(const CudaList& list, const AttentionPlanImpl& plan) const;
   template <class T>
   std::vector<T> read(const T* from, size_t count) const;
@@ -187,15 +189,19 @@ void AttentionCuda::run_general(const AttentionPlanImpl& plan, const AttentionAr
   if (check_ != nullptr) launch_check(plan, args, list, shorts, stream);
   AttentionParams bound = bind_attention(plan, args);
   bind_list(list.layout, plan.base, bound);
-  launch(device(), *mma_,
-         LaunchShape{.num_ctas = list.spec.schedule.num_workers(), .overlaps_previous = overlaps},
-         stream, mma_params(list.spec, bound));
+  run_slabs(*mma_, list.spec, bound, overlaps, stream);
   if (shorts == nullptr) return;
   bind_list(shorts->layout, plan.base, bound);
-  launch(device(), *short_mma_,
-         LaunchShape{.num_ctas = shorts->spec.schedule.num_workers(),
-                     .overlaps_previous = plan.target.arch >= 90},
-         stream, mma_params(shorts->spec, bound));
+  run_slabs(*short_mma_, shorts->spec, bound, plan.target.arch >= 90, stream);
+}
+
+// Slabs share the plan, its counters and its partial states: each waits for the one before.
+void AttentionCuda::run_slabs(const CudaKernel& kernel, const AttentionSpec& spec,
+                              const AttentionParams& bound, bool overlaps, void* stream) const {
+  for (int slab = 0; slab < num_slabs(spec); ++slab) {
+    const LaunchShape shape{.num_ctas = spec.schedule.num_workers(), .overlaps_previous = overlaps};
+    launch(device(), kernel, shape, stream, mma_params(spec, slab_of(spec, bound, slab)));
+  }
 }
 
 // Two kernels at the same time: CTAs without work of the first make room for the second, whose

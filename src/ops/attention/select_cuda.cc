@@ -11,8 +11,8 @@
 namespace weft {
 namespace {
 
-constexpr int kMaxHeadDim = 256;     // accumulators of 16 rows then take half of the registers
-constexpr int kNumWarps = 4;         // a CTA
+constexpr int kMaxColumns = 256;     // of v at once: accumulators then take half of the registers
+constexpr int kNumWarps = 4;         // a CTA, where two stages of its ring fit shared memory
 constexpr int kReservedSmem = 1024;  // the driver keeps 1 KB a CTA
 
 // Of the groups, that read as fast as all of them: beside prompts an SM reads 54 GB/s of shuffled
@@ -32,6 +32,7 @@ void check_one_byte_keys(const AttentionConfig& c, const Target& t) {
   for (const auto& [field, dim] :
        {std::pair{"head_dim_qk", c.head_dim_qk}, std::pair{"head_dim_vo", c.head_dim_vo}}) {
     if (dim % 16 != 0) unsupported(field, "a multiple of 16" + keys, std::to_string(dim));
+    if (dim > 256) unsupported(field, "at most 256" + keys, std::to_string(dim));
   }
   if (c.rope.mode == RopeMode::neox && c.rope.dim % 32 != 0) {
     unsupported("rope.dim", "a multiple of 32" + keys, std::to_string(c.rope.dim));
@@ -47,18 +48,15 @@ void check_supported(const AttentionConfig& c, const Target& t) {
     unsupported("dtype_kv", std::string("dtype_q = ") + name_of(c.dtype_q) + ", e4m3 or e5m2",
                 name_of(c.dtype_kv));
   }
-  for (const auto& [field, dim] :
-       {std::pair{"head_dim_qk", c.head_dim_qk}, std::pair{"head_dim_vo", c.head_dim_vo}}) {
-    if (dim > kMaxHeadDim) {
-      unsupported(field, "at most " + std::to_string(kMaxHeadDim), std::to_string(dim));
-    }
-  }
 }
 
-// Rows of a tile: those of a request of the batch's mean query length. Accumulators of wide heads
-// leave no registers for the addresses of a ring that several warps share.
+// Accumulators of wide heads leave no registers for the addresses of a ring that several warps
+// share, and wide rows of queries no room for more of them.
+bool is_wide(const AttentionConfig& c) { return c.head_dim_vo > 192 || c.head_dim_qk > 256; }
+
+// Rows of a tile: those of a request of the batch's mean query length.
 int qo_tile(const AttentionConfig& c) {
-  if (c.head_dim_vo > 192) return 16;
+  if (is_wide(c)) return 16;
   const int64_t group = c.num_qo_heads / c.num_kv_heads;
   const int64_t rows = group * ceil_div(c.max_nnz_qo, c.max_batch_size);
   return rows <= 16 ? 16 : rows <= 32 ? 32 : 64;
@@ -66,7 +64,7 @@ int qo_tile(const AttentionConfig& c) {
 
 // Rows of a tile for decodes: one token's, or as many as a product has anyway.
 int token_tile(const AttentionConfig& c) {
-  if (c.head_dim_vo > 192) return 16;
+  if (is_wide(c)) return 16;
   const int group = c.num_qo_heads / c.num_kv_heads;
   return group <= 16 ? 16 : group <= 32 ? 32 : 64;
 }
@@ -85,12 +83,14 @@ int head_lanes(int num_kv_heads, int num_workers) {
 // Small heads need more warps, because a block of theirs is half the bytes for the same latency.
 AttentionMmaSpec fitted(AttentionMmaSpec s, const Target& t) {
   const bool small = max_of(s.head_dim_qk, s.head_dim_vo) <= 64 && s.row_warps() == 1;
-  for (int ctas = small ? 3 : 2; ctas > 0; --ctas) {
-    for (const int stages : {4, 3, 2}) {
-      s.ctas_per_sm = ctas;
-      s.num_stages = stages;
-      const int bytes = AttentionMmaSmem::of(s).bytes;
-      if (ctas * (bytes + kReservedSmem) <= t.smem_per_sm) return s;
+  for (; s.num_warps >= s.row_warps(); s.num_warps /= 2) {
+    for (int ctas = small ? 3 : 2; ctas > 0; --ctas) {
+      for (const int stages : {4, 3, 2}) {
+        s.ctas_per_sm = ctas;
+        s.num_stages = stages;
+        const int bytes = AttentionMmaSmem::of(s).bytes;
+        if (ctas * (bytes + kReservedSmem) <= t.smem_per_sm) return s;
+      }
     }
   }
   unsupported("head_dim_qk", "a ring of keys that fits shared memory",
@@ -142,6 +142,22 @@ std::string kept_general(const AttentionConfig& c, const Target& t) {
 
 }  // namespace
 
+int num_slabs(const AttentionSpec& spec) { return ceil_div(spec.head_dim_vo, kMaxColumns); }
+
+int slab_columns(const AttentionSpec& spec) {
+  const int slabs = num_slabs(spec);
+  return slabs == 1 ? spec.head_dim_vo : round_up(ceil_div(spec.head_dim_vo, slabs), 16);
+}
+
+AttentionParams slab_of(const AttentionSpec& spec, AttentionParams args, int slab) {
+  const int columns = slab_columns(spec);
+  const int64_t first = min_of(slab * columns, spec.head_dim_vo - columns);
+  args.v = static_cast<const char*>(args.v) + first * size_of(spec.dtype_kv);
+  args.o = static_cast<char*>(args.o) + first * size_of(spec.dtype_o);
+  if (slab > 0) args.lse = nullptr;  // the same from each
+  return args;
+}
+
 AttentionMmaSpec mma_spec(const AttentionSpec& spec, const Target& target) {
   const ScheduleSpec& schedule =
       spec.unit == AttentionUnit::cuda_wgmma ? spec.short_schedule : spec.schedule;
@@ -150,7 +166,7 @@ AttentionMmaSpec mma_spec(const AttentionSpec& spec, const Target& target) {
   s.dtype_kv = spec.dtype_kv;
   s.dtype_o = spec.dtype_o;
   s.head_dim_qk = spec.head_dim_qk;
-  s.head_dim_vo = spec.head_dim_vo;
+  s.head_dim_vo = slab_columns(spec);
   s.mask = spec.mask;
   s.rope = spec.rope;
   s.qo_tile = schedule.qo_tile;
@@ -229,12 +245,16 @@ AttentionMmaParams mma_params(const AttentionSpec& spec, const AttentionParams& 
 
 namespace {
 
-std::string explain_general(const ScheduleSpec& s, const AttentionMmaSpec& k) {
+std::string explain_general(const ScheduleSpec& s, const AttentionMmaSpec& k, int head_dim_vo) {
   return std::to_string(s.qo_tile) + " packed rows, group " + std::to_string(s.group_size) +
          "; a CTA of " + std::to_string(k.row_warps()) + " row warps x " +
          std::to_string(k.key_warps()) + " key warps, " + std::to_string(k.num_stages) +
          " stages, " + std::to_string(AttentionMmaSmem::of(k).bytes) + " bytes of shared memory, " +
-         std::to_string(k.ctas_per_sm) + " an SM\n";
+         std::to_string(k.ctas_per_sm) + " an SM" +
+         (k.head_dim_vo < head_dim_vo
+              ? "; " + std::to_string(k.head_dim_vo) + " columns of v a launch"
+              : "") +
+         "\n";
 }
 
 std::string explain_splits(const AttentionConfig& c, const AttentionSpec& spec) {
@@ -258,7 +278,8 @@ std::string explain_short_queries(const AttentionSpec& spec, const AttentionMmaS
   return "short queries: up to " + std::to_string(s.most_rows) +
          " packed rows a request, by cuda_mma " +
          (together ? "at the same time" : "behind the others") +
-         "; tile: " + explain_general(s, k) + "short queries' workers: " + explain_workers(s);
+         "; tile: " + explain_general(s, k, spec.head_dim_vo) +
+         "short queries' workers: " + explain_workers(s);
 }
 
 }  // namespace
@@ -269,8 +290,8 @@ std::string explain_selection_cuda(const AttentionConfig& c, const Target& t,
   const AttentionMmaSpec k = mma_spec(spec, t);
   std::string out = std::string("unit: ") + name_of(spec.unit) + " (";
   if (spec.unit == AttentionUnit::cuda_mma) {
-    out += kept_general(c, t) + "; target " + to_string(t) + ")\ntile: " + explain_general(s, k) +
-           "workers: " + explain_workers(s);
+    out += kept_general(c, t) + "; target " + to_string(t) +
+           ")\ntile: " + explain_general(s, k, spec.head_dim_vo) + "workers: " + explain_workers(s);
     if (!spec.short_schedule.serves_none()) {
       out += explain_short_queries(spec, mma_spec(short_spec(spec), t));
     }

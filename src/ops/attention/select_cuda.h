@@ -53,10 +53,17 @@ AttentionSpec select_attention_cuda(const AttentionConfig& config, const Target&
 AttentionSpec short_spec(AttentionSpec spec);
 AttentionSpec general_spec(AttentionSpec spec);
 
+/// The general kernel holds up to 256 columns of v at once. Wider ones come in slabs: a launch
+/// each, one behind the other over the same plan, each with all keys and its own columns of v and
+/// o. Slabs are equally wide; where that does not divide, the last two overlap, with the same bits.
+int num_slabs(const AttentionSpec& spec);
+int slab_columns(const AttentionSpec& spec);
+AttentionParams slab_of(const AttentionSpec& spec, AttentionParams args, int slab);
+
 /// The general kernel of a spec of any CUDA unit.
 AttentionMmaSpec mma_spec(const AttentionSpec& spec, const Target& target);
 
-/// The kernel's launch argument. REQUIRES: `args` is bound to a plan of `spec`.
+/// The kernel's launch argument. REQUIRES: `args` is bound to a plan of `spec`, or a slab of it.
 AttentionMmaParams mma_params(const AttentionSpec& spec, const AttentionParams& args);
 
 /// Why select_attention_cuda chose this spec, in a few lines.

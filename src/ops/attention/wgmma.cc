@@ -111,7 +111,6 @@ std::string why_not_wgmma(const AttentionConfig& c) {
   const int most_group = widest <= 64 ? 192 : 128;  // a tile holds whole tokens
   if (!is_float16(c.dtype_q)) return "dtype_q is neither f16 nor bf16";
   if (c.dtype_kv != c.dtype_q) return "dtype_kv is not dtype_q";
-  if (c.rope.mode != RopeMode::none) return "rope is fused";
   if (widest > 256) return "a head dimension is above 256";
   if (c.head_dim_qk % 16 != 0 || c.head_dim_vo % 16 != 0) {
     return "a head dimension is no multiple of 16";
@@ -127,16 +126,19 @@ AttentionWgmmaSpec wgmma_spec(const AttentionConfig& config) {
   spec.head_dim_qk = config.head_dim_qk;
   spec.head_dim_vo = config.head_dim_vo;
   spec.mask = config.mask;
+  spec.rope = config.rope;
   const int widest = std::max(config.head_dim_qk, config.head_dim_vo);
   // Registers: o takes head_dim_vo / 2 of a thread, dots and weights 3/4 of kv_tile.
   if (widest <= 64) {
     spec.num_consumers = 3, spec.num_stages = 3;
+    if (spec.rotates()) spec.kv_tile = 96;  // the warps that turn keys take registers
   } else if (widest <= 128) {
     spec.num_q_stages = 2;
   } else {
     spec.kv_tile = config.head_dim_vo <= 128 ? 96 : 64;
   }
   spec.gather = config.page_size % 16 != 0;
+  if (spec.gather && !spec.rotates() && spec.num_consumers == 2) spec.num_producers = 2;
   spec.banded = config.page_size > 0 && !spec.gather && config.head_dim_qk % 64 == 0 &&
                 config.head_dim_vo % 64 == 0;
   if (!why_not_wgmma(config).empty()) spec.num_consumers = 0;

@@ -26,7 +26,9 @@ void for_each_field(const AttentionWgmmaSpec& s, Visit&& visit) {
   visit("num_stages", s.num_stages);
   visit("num_q_stages", s.num_q_stages);
   visit("gather", s.gather);
+  visit("num_producers", s.num_producers);
   visit("banded", s.banded);
+  visit("rope", s.rope);
 }
 
 template <>

@@ -21,6 +21,7 @@ T load_shared(uint32_t at) {
 }
 inline float4 load_shared_f32x4(uint32_t at) { return load_shared<float4>(at); }
 inline uint4 load_shared_u32x4(uint32_t at) { return load_shared<uint4>(at); }
+inline uint2 load_shared_u32x2(uint32_t at) { return load_shared<uint2>(at); }
 inline float2 load_shared_f32x2(uint32_t at) { return load_shared<float2>(at); }
 inline float load_shared_f32(uint32_t at) { return load_shared<float>(at); }
 inline int32_t load_shared_i32(uint32_t at) { return load_shared<int32_t>(at); }
