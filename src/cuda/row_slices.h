@@ -52,6 +52,14 @@ void launch_clusters(const CudaDevice& device, const CudaKernel& kernel, int clu
          executor.stream, params);
 }
 
+/// By the operator's kernel of wide accesses where `wide`.
+template <class Spec, class Params>
+void launch_clusters(const RowOperator<Spec>& op, int64_t n, bool wide, const Executor& executor,
+                     const Params& params) {
+  launch_clusters(op.device(), wide ? *op.wide_kernel : *op.narrow_kernel,
+                  op.wide_spec.slices.cluster, n, executor, params);
+}
+
 /// An operator on long rows: kernels that keep them, and some for rows that pass by.
 template <class Spec>
 struct LongRowOperator : RowOperator<Spec> {
@@ -89,8 +97,7 @@ struct LongRowOperator : RowOperator<Spec> {
       const auto i = static_cast<size_t>(choice);
       return launch_clusters(device, *streams[i], kStreamClusters[i], n, executor, params);
     }
-    launch_clusters(device, wide ? *this->wide_kernel : *this->narrow_kernel,
-                    this->wide_spec.slices.cluster, n, executor, params);
+    launch_clusters(*this, n, wide, executor, params);
   }
 };
 
