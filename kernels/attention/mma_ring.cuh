@@ -142,7 +142,7 @@ class MmaRing {
                                             int64_t offset, int32_t first_lane, int32_t count) {
     constexpr int32_t kTotal = kSlabKeys * kChunks;
     // Unrolled whole, copies of rows of 512 elements and more keep more addresses than registers.
-    constexpr int32_t kUnroll = kChunks >= 64 ? 2 : ceil_div(kTotal, 32);
+    [[maybe_unused]] constexpr int32_t kUnroll = kChunks >= 64 ? 2 : ceil_div(kTotal, 32);
 #pragma unroll kUnroll
     for (int32_t i = 0; i < kTotal; i += 32) {
       const int32_t at = i + lane_;

@@ -17,15 +17,53 @@ namespace weft {
 /// keys need more than those that only ask for them.
 struct WgmmaRegisters {
   int producer;
+  int second;  // producer
   int consumer;
 
   WEFT_HD static constexpr WgmmaRegisters of(const AttentionWgmmaSpec& s) {
+    const bool turns = s.rotates();
     if (s.num_consumers == 3)
-      return s.rotates() ? WgmmaRegisters{56, 152} : WgmmaRegisters{32, 160};
-    if (s.rotates()) return s.gather ? WgmmaRegisters{72, 216} : WgmmaRegisters{56, 224};
-    return s.num_producers == 2 ? WgmmaRegisters{32, 224} : WgmmaRegisters{40, 232};
+      return turns ? WgmmaRegisters{56, 0, 152} : WgmmaRegisters{32, 0, 160};
+    if (s.num_producers == 2)
+      return turns ? WgmmaRegisters{32, 48, 216} : WgmmaRegisters{32, 32, 224};
+    if (!turns) return WgmmaRegisters{40, 0, 232};
+    return s.gather ? WgmmaRegisters{72, 0, 216} : WgmmaRegisters{56, 0, 224};
+  }
+  WEFT_HD constexpr int total(const AttentionWgmmaSpec& s) const {
+    return producer + (s.num_producers - 1) * second + s.num_consumers * consumer;
   }
 };
+
+/// The producers' side: who asks for boxes or copies rows, who turns what has come.
+template <AttentionWgmmaSpec spec>
+__device__ __forceinline__ void wgmma_produce(const AttentionWgmmaParams& params, char* smem,
+                                              int32_t warp, const WgmmaRings& rings) {
+  constexpr AttentionWgmmaSmem kSmem = AttentionWgmmaSmem::of(spec);
+  constexpr WgmmaRegisters kRegisters = WgmmaRegisters::of(spec);
+  WgmmaTile* const tiles = reinterpret_cast<WgmmaTile*>(smem + kSmem.tiles);
+  const uint32_t base = smem_address(smem);
+  const int32_t thread = static_cast<int32_t>(threadIdx.x);
+  const WgmmaProducer<spec> boxes{params, base, tiles, thread, rings};
+  if constexpr (spec.num_producers == 2) {
+    if (warp >= 4) {
+      release_registers<kRegisters.second>();
+      if constexpr (spec.rotates()) {
+        WgmmaRotate<spec, 4>{params, base, tiles, warp - 4, rings}.run();
+      } else {
+        WgmmaGather<spec>{boxes, thread - 128, {params, base, tiles, warp, rings}}.run_values();
+      }
+      return;
+    }
+  }
+  release_registers<kRegisters.producer>();
+  if constexpr (spec.gather) {
+    WgmmaGather<spec>{boxes, thread, {params, base, tiles, warp, rings}}.run();
+  } else if (warp == 0) {
+    WgmmaProducer<spec>{boxes}.run();
+  } else if constexpr (spec.rotates() && spec.num_producers == 1) {
+    WgmmaRotate<spec, 3>{params, base, tiles, warp - 1, rings}.run();
+  }
+}
 
 template <AttentionWgmmaSpec spec>
 __device__ __forceinline__ void wgmma_consume(const AttentionWgmmaParams& params, char* smem) {
@@ -46,15 +84,13 @@ __device__ __forceinline__ void wgmma_consume(const AttentionWgmmaParams& params
 template <AttentionWgmmaSpec spec>
 __device__ __forceinline__ void attention_wgmma(const AttentionWgmmaParams& params) {
   char* const smem = tile_smem();
-  constexpr AttentionWgmmaSmem kSmem = AttentionWgmmaSmem::of(spec);
   // The pool is what the CTA was given at entry: more than that is never granted, and waits
   // forever.
   constexpr int kAtEntry = 65536 / spec.num_threads() / 8 * 8;
   constexpr WgmmaRegisters kRegisters = WgmmaRegisters::of(spec);
-  static_assert(kRegisters.producer * spec.num_producers +
-                    kRegisters.consumer * spec.num_consumers <=
-                kAtEntry * (spec.num_consumers + spec.num_producers));
-  constexpr int32_t kTurners = spec.gather ? 4 : 3;  // warps that turn queries and keys
+  static_assert(kRegisters.total(spec) <= kAtEntry * (spec.num_consumers + spec.num_producers));
+  // Warps that turn queries and keys.
+  constexpr int32_t kTurners = spec.gather || spec.num_producers == 2 ? 4 : 3;
   const int32_t* const work =
       params.args.work_indptr + static_cast<int32_t>(blockIdx.x) / params.head_lanes;
   const bool idle = work[0] == work[1];  // read ahead of the wait, as in attention_mma
@@ -83,25 +119,7 @@ __device__ __forceinline__ void attention_wgmma(const AttentionWgmmaParams& para
   }
   __syncthreads();
   if (warp < 4 * spec.num_producers) {
-    release_registers<kRegisters.producer>();
-    WgmmaProducer<spec> producer{params, smem_address(smem),
-                                 reinterpret_cast<WgmmaTile*>(smem + kSmem.tiles),
-                                 static_cast<int32_t>(threadIdx.x), rings};
-    if constexpr (spec.gather) {
-      WgmmaGather<spec> gather{producer,
-                               static_cast<int32_t>(threadIdx.x) % 128,
-                               {params, smem_address(smem), producer.tiles, warp, rings}};
-      if (spec.num_producers > 1 && warp >= 4) {
-        gather.run_values();
-      } else {
-        gather.run();
-      }
-    } else if (warp == 0) {
-      producer.run();
-    } else if constexpr (spec.rotates()) {
-      WgmmaRotate<spec, kTurners>{params, smem_address(smem), producer.tiles, warp - 1, rings}
-          .run();
-    }
+    wgmma_produce<spec>(params, smem, warp, rings);
   } else {
     claim_registers<kRegisters.consumer>();
     wgmma_consume<spec>(params, smem);

@@ -46,12 +46,6 @@ struct WgmmaAttend {
   float s[spec.kv_tile / 2];     // dots, then weights
   uint32_t p[spec.kv_tile / 4];  // weights as A operand
 
-  // A tile's first block is its rightmost, of which a causal mask hides half on the average: where
-  // it leaves this warpgroup the first half of the keys at most, products and softmax are of those.
-  static constexpr bool kHalves = spec.kv_tile == 128;
-  bool half_dots = false;  // of the block that is entered
-  bool half_sums = false;  // of the block whose PV comes next
-
   __device__ __forceinline__ void release(const Ring& ring, RingPosition& at) {
     if (threadIdx.x % 32 == 0) mbarrier_arrive(ring.empty(at.slot));
     at.advance(ring);
@@ -90,14 +84,8 @@ struct WgmmaAttend {
     named_barrier_arrive(WgmmaBarriers::turn + next, 256);
   }
 
-  /// The half of a block's dots, or of its weights, that is of the first half of its keys.
-  __device__ __forceinline__ float (&first_half())[spec.kv_tile / 4] {
-    return reinterpret_cast<float(&)[spec.kv_tile / 4]>(s);
-  }
-
-  /// d = Q K^T of the first kKeys keys of the block at the K ring's position, issued.
-  template <int kKeys>
-  __device__ __forceinline__ void issue_dots(float (&d)[kKeys / 2]) {
+  /// s = Q K^T of the block at the K ring's position, issued.
+  __device__ __forceinline__ void issue_dots() {
     constexpr SwizzledTile kQ = kSmem.q_tile(spec);
     constexpr SwizzledTile kK = kSmem.k_tile(spec);
     const uint64_t q = AlongRows::descriptor(
@@ -105,52 +93,39 @@ struct WgmmaAttend {
                 static_cast<uint32_t>(rings.at_q.slot * kQ.bytes() + warpgroup * 64 * 128));
     const uint64_t k = AlongRows::descriptor(
         kK, smem + kSmem.k + static_cast<uint32_t>(rings.at_k.slot * kK.bytes()));
-    wgmma_fence();
 #pragma unroll
     for (int32_t step = 0; step < spec.head_dim_qk / 16; ++step) {
-      Wgmma<kKeys>::template from_smem<spec.dtype, 0>(
-          d, q + wgmma_offset(AlongRows::k_step(kQ, step)),
+      Wgmma<spec.kv_tile>::template from_smem<spec.dtype, 0>(
+          s, q + wgmma_offset(AlongRows::k_step(kQ, step)),
           k + wgmma_offset(AlongRows::k_step(kK, step)), step > 0);
     }
     wgmma_commit();
   }
 
-  /// o += P V of the block at the V ring's position, of its first kKeys keys, issued.
-  template <int kKeys>
-  __device__ __forceinline__ void issue_sums_of() {
+  /// o += P V of the block at the V ring's position, issued.
+  __device__ __forceinline__ void issue_sums() {
     constexpr SwizzledTile kV = kSmem.v_tile(spec);
     const uint64_t v = AcrossRows::descriptor(
         kV, smem + kSmem.v + static_cast<uint32_t>(rings.at_v.slot * kV.bytes()));
-    wgmma_fence();  // ptxas asks for one in every stretch without a branch (C7519)
 #pragma unroll
-    for (int32_t step = 0; step < kKeys / 16; ++step) {
+    for (int32_t step = 0; step < spec.kv_tile / 16; ++step) {
       Wgmma<kColumns>::template from_registers<spec.dtype, 1>(
           o, p + 4 * step, v + wgmma_offset(AcrossRows::k_step(kV, step)), 1);
     }
     wgmma_commit();
   }
 
-  __device__ __forceinline__ void issue_sums() {
-    if (kHalves && half_sums) {
-      issue_sums_of<spec.kv_tile / 2>();
-    } else {
-      issue_sums_of<spec.kv_tile>();
-    }
-  }
-
   /// Softmax of the block; the body of a tile passes the branch and pays no more for masks.
-  template <int n>
-  __device__ __forceinline__ bool weigh(const WgmmaTile& t, int32_t key, float (&dots)[n],
-                                        float (&factor)[2]) {
+  __device__ __forceinline__ bool weigh(const WgmmaTile& t, int32_t key, float (&factor)[2]) {
     float scale = linear_scale;
     if (key < body_begin || key >= body_end) {
       if (!is_linear(params.args, t)) {
-        map_block(params, t, warpgroup, key, dots);
+        map_block(params, t, warpgroup, key, s);
         scale = 1.0f;
       }
-      mask_block<spec>(params, t, warpgroup, key, dots);
+      mask_block<spec>(params, t, warpgroup, key, s);
     }
-    return softmax_block(scale, dots, rows, factor);
+    return softmax_block(scale, s, rows, factor);
   }
 
   /// Zeroes the V rows past the request's end: their weights are 0, but 0 * NaN is not. Every
@@ -176,34 +151,24 @@ struct WgmmaAttend {
   /// Dots and weights of block `key`, and PV of the block before unless it is the first that is
   /// open; PV still runs at the end. K of the block is there, and that of the next of the tile when
   /// it ends. Returns whether the accumulator must be multiplied by `factor`.
-  /// kEnters: the block is its tile's first; kSums: another one went before.
-  template <bool kEnters, bool kSums>
+  template <bool kFirst>
   __device__ __forceinline__ bool step(const WgmmaTile& t, int32_t key, float (&factor)[2]) {
     take_turn();
     pin_registers(s);
     pin_registers(o);
-    const bool half = kHalves && kEnters && half_dots;
-    if (half) {
-      issue_dots<spec.kv_tile / 2>(first_half());
-    } else {
-      issue_dots<spec.kv_tile>(s);
-    }
-    if constexpr (kSums) {
+    wgmma_fence();
+    issue_dots();
+    if constexpr (!kFirst) {
       await(rings.v, rings.at_v);
+      wgmma_fence();  // again: ptxas asks for one in every stretch without a branch (C7519)
       issue_sums();
     }
     pass_turn();
-    wgmma_wait<kSums ? 1 : 0>();
+    wgmma_wait<kFirst ? 0 : 1>();
     pin_registers(s);
     release(rings.k, rings.at_k);
     if (key == t.key_begin) release(rings.q, rings.at_q);
-    bool raised = false;
-    if (half) {
-      raised = weigh(t, key, first_half(), factor);
-    } else {
-      raised = weigh(t, key, s, factor);
-    }
-    half_sums = half;
+    const bool raised = weigh(t, key, factor);
     // The branch of this wait keeps ptxas from waiting for PV ahead of the softmax.
     pin_registers(s);
     if (key > t.key_begin) await_keys();
@@ -215,28 +180,19 @@ struct WgmmaAttend {
     for (float& x : o) x = 0.0f;
   }
 
-  /// Behind the last key that any row of this warpgroup sees.
-  __device__ __forceinline__ int32_t keys_end(const WgmmaTile& t) const {
-    if (spec.mask != MaskMode::causal) return t.key_end;
-    const int32_t last = t.row_begin + min_of(t.rows, warpgroup * 64 + 64) - 1;
-    return min_of(t.key_end, causal_end(params.group.quotient(last), t.qo_len, t.kv_len));
-  }
-
   /// The first key of a tile's first block, which is the rightmost, once its keys are there.
   __device__ __forceinline__ int32_t enter(const WgmmaTile& t) {
     body_begin = t.body_begin;
     body_end = t.body_end;
     linear_scale = t.scale * kWgmmaLog2E;
-    const int32_t key = t.key_begin + (t.num_blocks - 1) * spec.kv_tile;
-    half_dots = keys_end(t) - key <= spec.kv_tile / 2;
     await_keys();
-    return key;
+    return t.key_begin + (t.num_blocks - 1) * spec.kv_tile;
   }
 
   /// A further block: the state of all before it.
   __device__ __forceinline__ void next_block(const WgmmaTile& t, int32_t key) {
     float factor[2];
-    const bool raised = step<false, true>(t, key, factor);
+    const bool raised = step<false>(t, key, factor);
     wgmma_wait<0>();
     pin_registers(o);
     release(rings.v, rings.at_v);
@@ -248,6 +204,7 @@ struct WgmmaAttend {
   __device__ __forceinline__ void last_block() {
     await(rings.v, rings.at_v);
     pin_registers(o);
+    wgmma_fence();
     issue_sums();
     wgmma_wait<0>();
     pin_registers(o);
@@ -277,7 +234,7 @@ struct WgmmaAttend {
         const WgmmaRows before = rows;
         if (goes_on) {
           rows = {};
-          step<true, true>(t, key, factor);
+          step<false>(t, key, factor);
           wgmma_wait<0>();
           pin_registers(o);
           release(rings.v, rings.at_v);
@@ -292,7 +249,7 @@ struct WgmmaAttend {
       if (!goes_on) {
         rows = {};
         if (num_blocks > 0) {
-          step<true, false>(t, key, factor);
+          step<true>(t, key, factor);
           pack_fragment<spec.dtype>(s, p);
         } else {
           release(rings.q, rings.at_q);

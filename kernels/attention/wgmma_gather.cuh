@@ -19,6 +19,8 @@ template <AttentionWgmmaSpec spec>
 struct WgmmaGather {
   static constexpr AttentionWgmmaSmem kSmem = AttentionWgmmaSmem::of(spec);
   static constexpr uint32_t kAll = 0xffffffffu;
+  static constexpr bool kValues = spec.num_producers == 1;  // else a second producer brings them
+  static_assert(!spec.gather || kValues || !spec.rotates());
   // A warp copies 4 rows at a time, 8 chunks of 16 bytes of each; the warpgroup 16.
   static constexpr int32_t kSteps = spec.kv_tile / 16;
 
@@ -91,7 +93,7 @@ struct WgmmaGather {
       if (i + 1 < t.num_blocks) next = find_row(t, key);  // a load that nobody waits for here
       if (i < t.num_blocks) load_block<false>(t, row);
       if (!kAhead && i == 0) producer.announce(t);
-      if (spec.num_producers == 1 && i > 0) load_block<true>(t, before);
+      if (kValues && i > 0) load_block<true>(t, before);
       if constexpr (spec.rotates()) {
         if (i == 0) rotate.rotate_queries(t);
         if (i < t.num_blocks) rotate.rotate_keys(key + spec.kv_tile);

@@ -20,7 +20,7 @@ struct AttentionWgmmaSpec {
   int32_t num_stages = 2;     // of the K ring and of the V ring
   int32_t num_q_stages = 1;   // 2: the queries of the next tile come while this one is computed
   bool gather = false;        // keys by copies of rows, for pages of any size; else by boxes
-  int32_t num_producers = 1;  // warpgroups; 2: gathered keys by one, values by the other
+  int32_t num_producers = 1;  // warpgroups. The second copies gathered values, or turns for RoPE
   bool banded = false;  // paged, head dimensions in steps of 64: a box brings keys with all columns
   Rope rope;            // of q and k, turned in shared memory by warps of the producer
 

@@ -33,6 +33,31 @@ const Row kRopes[] = {
 const Rope neox{.mode = RopeMode::neox};
 const Rope pairs{.mode = RopeMode::interleaved, .dim = 64};
 
+/// Tiles of many queries, gathered keys, and every width of a row.
+std::vector<AttentionCase> prompt_cases() {
+  return {
+      {.name = "dim_128_group_4",
+       .qo_heads = 8,
+       .head_dim = 128,
+       .rope = neox,
+       .requests = {{60, 300}, {130, 130}, {0, 9}, {7, 3}}},
+      {.name = "dim_128_interleaved",
+       .head_dim = 128,
+       .rope = {.mode = RopeMode::interleaved},
+       .requests = {{60, 300}, {70, 70}}},
+      {.name = "dim_128_page_1",
+       .head_dim = 128,
+       .page_size = 1,
+       .rope = neox,
+       .requests = {{60, 300}, {70, 70}}},
+      {.name = "dim_64_page_7",
+       .page_size = 7,
+       .rope = {.mode = RopeMode::interleaved},
+       .requests = {{60, 300}, {70, 70}}},
+      {.name = "dim_256", .head_dim = 256, .rope = neox, .requests = {{20, 90}, {70, 70}}},
+  };
+}
+
 }  // namespace
 
 std::vector<AttentionCase> rope_cases() {
@@ -59,25 +84,6 @@ std::vector<AttentionCase> rope_cases() {
        .rope = neox,
        .requests = lengths},
       {.name = "dim_80", .head_dim = 80, .rope = neox, .requests = lengths},
-      {.name = "dim_128_group_4",
-       .qo_heads = 8,
-       .head_dim = 128,
-       .rope = neox,
-       .requests = {{60, 300}, {130, 130}, {0, 9}, {7, 3}}},
-      {.name = "dim_128_interleaved",
-       .head_dim = 128,
-       .rope = {.mode = RopeMode::interleaved},
-       .requests = {{60, 300}, {70, 70}}},
-      {.name = "dim_128_page_1",
-       .head_dim = 128,
-       .page_size = 1,
-       .rope = neox,
-       .requests = {{60, 300}, {70, 70}}},
-      {.name = "dim_64_page_7",
-       .page_size = 7,
-       .rope = {.mode = RopeMode::interleaved},
-       .requests = {{60, 300}, {70, 70}}},
-      {.name = "dim_256", .head_dim = 256, .rope = neox, .requests = {{20, 90}, {70, 70}}},
       {.name = "dim_192_128_partial",
        .head_dim = 192,
        .head_dim_vo = 128,
@@ -101,7 +107,7 @@ std::vector<AttentionCase> rope_cases() {
       {.name = "custom_mask", .mask = MaskMode::custom, .rope = neox, .requests = lengths},
       {.name = "tree_mask", .mask = MaskMode::tree, .rope = neox, .requests = lengths},
   };
-  out.insert(out.end(), more.begin(), more.end());
+  for (const auto& rows : {more, prompt_cases()}) out.insert(out.end(), rows.begin(), rows.end());
   return out;
 }
 

@@ -43,7 +43,7 @@ constexpr AttentionWgmmaSpec gathered(AttentionWgmmaSpec s) {
 constexpr AttentionWgmmaSpec turned(AttentionWgmmaSpec s, RopeMode mode, int dim) {
   s.rope.mode = mode;
   s.rope.dim = dim;
-  s.num_producers = 1;
+  s.num_producers = s.num_consumers == 2 && !s.gather ? 2 : 1;
   if (s.num_consumers == 3) s.kv_tile = 96;
   return s;
 }

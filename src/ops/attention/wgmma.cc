@@ -138,7 +138,8 @@ AttentionWgmmaSpec wgmma_spec(const AttentionConfig& config) {
     spec.kv_tile = config.head_dim_vo <= 128 ? 96 : 64;
   }
   spec.gather = config.page_size % 16 != 0;
-  if (spec.gather && !spec.rotates() && spec.num_consumers == 2) spec.num_producers = 2;
+  // Not for both at once: three roles leave consumers too few registers.
+  if (spec.num_q_stages > 1 && spec.gather != spec.rotates()) spec.num_producers = 2;
   spec.banded = config.page_size > 0 && !spec.gather && config.head_dim_qk % 64 == 0 &&
                 config.head_dim_vo % 64 == 0;
   if (!why_not_wgmma(config).empty()) spec.num_consumers = 0;

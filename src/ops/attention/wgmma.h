@@ -46,8 +46,8 @@ struct KernelTraits<AttentionWgmmaSpec> {
 };
 
 /// The spec with the tiles that measured best for its head dimensions (docs/kernels/prefill.md), or
-/// num_consumers = 0 when this kernel does not do `config`: FP8, f32, fused RoPE, groups beyond a
-/// tile, head dimensions beyond 256 or not in steps of 16.
+/// num_consumers = 0 when this kernel does not do `config`: FP8, f32, groups beyond a tile, head
+/// dimensions beyond 256 or not in steps of 16.
 AttentionWgmmaSpec wgmma_spec(const AttentionConfig& config);
 
 /// Which field of a config for which wgmma_spec has no kernel asks too much of it, in words.
