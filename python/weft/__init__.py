@@ -45,6 +45,8 @@ if TYPE_CHECKING:  # "as", so that checkers take each for exported
     from weft.errors import InternalError as InternalError
     from weft.errors import LimitError as LimitError
     from weft.errors import UnsupportedError as UnsupportedError
+    from weft.logprobs import Logprobs as Logprobs
+    from weft.logprobs import LogprobsConfig as LogprobsConfig
     from weft.merge import Merge as Merge
     from weft.merge import MergeConfig as MergeConfig
     from weft.norm import Norm as Norm
@@ -66,6 +68,7 @@ _MODULE_OF = {
     "Attention": "attention", "AttentionBatch": "attention", "AttentionConfig": "attention",
     "AttentionPlan": "attention",
     "Append": "append", "AppendConfig": "append", "batch_indices_positions": "append",
+    "Logprobs": "logprobs", "LogprobsConfig": "logprobs",
     "Merge": "merge", "MergeConfig": "merge",
     "Sampling": "sampling", "SamplingConfig": "sampling", "Topk": "topk", "TopkConfig": "topk",
     "Norm": "norm", "NormConfig": "norm", "Activation": "activation",
