@@ -25,28 +25,50 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # "as", so that checkers take each for exported
     from weft import flashinfer as flashinfer
     from weft import integrations as integrations
     from weft import viz as viz
-    from weft.activation import Activation, ActivationConfig
-    from weft.append import Append, AppendConfig, batch_indices_positions
-    from weft.attention import Attention, AttentionBatch, AttentionConfig, AttentionPlan
-    from weft.device import CudaBackend, Target, num_cuda_devices
-    from weft.errors import DeviceError, InternalError, LimitError, UnsupportedError
-    from weft.merge import Merge, MergeConfig
-    from weft.norm import Norm, NormConfig
-    from weft.packbits import PackBits, PackBitsConfig
-    from weft.rope import Rope, RopeConfig, RopeForm
-    from weft.sampling import Sampling, SamplingConfig
-    from weft.topk import Topk, TopkConfig
-    from weft.verify import Verify, VerifyConfig
+    from weft.activation import Activation as Activation
+    from weft.activation import ActivationConfig as ActivationConfig
+    from weft.append import Append as Append
+    from weft.append import AppendConfig as AppendConfig
+    from weft.append import batch_indices_positions as batch_indices_positions
+    from weft.attention import Attention as Attention
+    from weft.attention import AttentionBatch as AttentionBatch
+    from weft.attention import AttentionConfig as AttentionConfig
+    from weft.attention import AttentionPlan as AttentionPlan
+    from weft.device import CudaBackend as CudaBackend
+    from weft.device import Target as Target
+    from weft.device import num_cuda_devices as num_cuda_devices
+    from weft.errors import DeviceError as DeviceError
+    from weft.errors import InternalError as InternalError
+    from weft.errors import LimitError as LimitError
+    from weft.errors import UnsupportedError as UnsupportedError
+    from weft.logprobs import Logprobs as Logprobs
+    from weft.logprobs import LogprobsConfig as LogprobsConfig
+    from weft.merge import Merge as Merge
+    from weft.merge import MergeConfig as MergeConfig
+    from weft.norm import Norm as Norm
+    from weft.norm import NormConfig as NormConfig
+    from weft.packbits import PackBits as PackBits
+    from weft.packbits import PackBitsConfig as PackBitsConfig
+    from weft.rope import Rope as Rope
+    from weft.rope import RopeConfig as RopeConfig
+    from weft.rope import RopeForm as RopeForm
+    from weft.sampling import Sampling as Sampling
+    from weft.sampling import SamplingConfig as SamplingConfig
+    from weft.topk import Topk as Topk
+    from weft.topk import TopkConfig as TopkConfig
+    from weft.verify import Verify as Verify
+    from weft.verify import VerifyConfig as VerifyConfig
 
 # Which module each public name stands in.
 _MODULE_OF = {
     "Attention": "attention", "AttentionBatch": "attention", "AttentionConfig": "attention",
     "AttentionPlan": "attention",
     "Append": "append", "AppendConfig": "append", "batch_indices_positions": "append",
+    "Logprobs": "logprobs", "LogprobsConfig": "logprobs",
     "Merge": "merge", "MergeConfig": "merge",
     "Sampling": "sampling", "SamplingConfig": "sampling", "Topk": "topk", "TopkConfig": "topk",
     "Norm": "norm", "NormConfig": "norm", "Activation": "activation",

@@ -8,7 +8,6 @@ from typing import Any
 
 from weft import _library
 from weft.device import CudaBackend, Target, resolve
-from weft.errors import UnsupportedError
 
 
 class Operator:
@@ -24,7 +23,7 @@ class Operator:
         made = ctypes.c_void_p()
         lib, given = _library.library(), config._to_c()
         if isinstance(where, CudaBackend):
-            status = self._create_cuda(lib)(
+            status = getattr(lib, f"weft_{self._name}_create_cuda")(
                 ctypes.byref(given), where._handle, None, ctypes.byref(made))
         else:
             target = where._to_c()
@@ -37,13 +36,6 @@ class Operator:
         self._handle: int = made.value or 0
         self._owned = made  # __del__ may run when this module's names are gone
         self._destroy = getattr(lib, f"weft_{self._name}_destroy")
-
-    def _create_cuda(self, lib: ctypes.CDLL) -> Any:
-        try:
-            return getattr(lib, f"weft_{self._name}_create_cuda")
-        except AttributeError:
-            raise UnsupportedError(f"device: expected the CPU, where alone {self._name} runs, "
-                                   "got a GPU") from None
 
     def __del__(self) -> None:
         if getattr(self, "_handle", None):

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 import weft
-from weft import (_call, _direct, _struct, activation, append, attention, device, merge, norm,
-                  packbits, rope, sampling, topk, verify)
+from weft import (_call, _direct, _struct, activation, append, attention, device, logprobs, merge,
+                  norm, packbits, rope, sampling, topk, verify)
 
 HEADERS = Path(__file__).resolve().parents[2] / "include" / "weft"
 TYPES = {"int32_t": ctypes.c_int32, "uint32_t": ctypes.c_uint32, "float": ctypes.c_float,
          "int64_t": ctypes.c_int64, "double": ctypes.c_double}
-MODULES = (activation, append, attention, device, merge, norm, packbits, rope, sampling, topk,
-           verify, _call, _direct)
+MODULES = (activation, append, attention, device, logprobs, merge, norm, packbits, rope, sampling,
+           topk, verify, _call, _direct)
 
 
 def declared():

@@ -203,19 +203,21 @@ def test_rope_into_float8(rng, device, latent, neox):
             *given, v, *where, tuple(caches), *[ints([0], device)] * 4)
 
 
-def test_speculative_sampling(rng):
+@on_devices
+def test_speculative_sampling(rng, device):
     draft = torch.tensor([0.7, 0.2, 0.1])
     target = torch.tensor([0.2, 0.5, 0.3])
     n = 20000
     tokens = torch.multinomial(draft, n, replacement=True,
-                               generator=torch.Generator().manual_seed(1))[:, None]
-    rows = draft.expand(n, 1, 3).contiguous(), tokens, target.expand(n, 2, 3).contiguous()
-    accepted = torch.ones(n, dtype=torch.int32)
+                               generator=torch.Generator().manual_seed(1))[:, None].to(device)
+    rows = (draft.expand(n, 1, 3).contiguous().to(device), tokens,
+            target.expand(n, 2, 3).contiguous().to(device))
+    accepted = torch.ones(n, dtype=torch.int32, device=device)
     got, held, emitted = flashinfer.sampling.chain_speculative_sampling(*rows, accepted, seed=5)
     assert held is accepted and got.dtype == torch.int32 and emitted.dtype == torch.int32
     assert torch.equal(accepted - 1, emitted)  # of one draft, both count the same
     assert torch.equal(emitted, ((got[:, 0] == tokens[:, 0]) & (got[:, 1] >= 0)).int())
-    found = torch.bincount(got[:, 0], minlength=3) / n  # is the target's own distribution
+    found = torch.bincount(got[:, 0].cpu(), minlength=3) / n  # is the target's own distribution
     assert (found - target).abs().max() < 4 * (0.25 / n) ** 0.5
     again = flashinfer.sampling.chain_speculative_sampling(*rows, seed=5)[0]
     assert torch.equal(again, got)

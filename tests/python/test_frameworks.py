@@ -8,6 +8,7 @@ import pytest
 
 import weft
 from conftest import devices
+from weft import _tensors
 from reference import assert_close, attention
 
 torch = pytest.importorskip("torch")
@@ -48,6 +49,26 @@ def test_torch(rng, device):
     c.check(c.attn.run(c.plan, parameter, (c.k, c.v))[0])
     with pytest.raises(ValueError, match="k: expected"):
         c.attn.run(c.plan, c.q, (c.k.double(), c.v))
+
+
+@on_devices
+def test_both_ways_across(rng, device, monkeypatch):
+    c = Case(rng, device)
+    direct = c.attn.run(c.plan, c.q, (c.k, c.v))
+    assert hasattr(torch.Tensor, "__dlpack_c_exchange_api__") == (_tensors.direct_call is not None)
+    monkeypatch.setattr(_tensors, "direct_call", None)
+    monkeypatch.setattr(_tensors.framework_of("q", c.q), "call", lambda *_: -1)
+    plan = c.attn.plan(c.plan.batch)
+    packed = c.attn.run(plan, c.q, (c.k, c.v))
+    assert all(torch.equal(x, y) for x, y in zip(direct, packed))
+
+
+def test_integers_of_any_size(rng):
+    c = Case(rng, "cpu")
+    with pytest.raises(ValueError, match="window_left"):
+        c.attn.run(c.plan, c.q, (c.k, c.v), window_left=1 << 40)
+    with pytest.raises(OverflowError):
+        c.attn.run(c.plan, c.q, (c.k, c.v), window_left=1 << 70)
 
 
 @on_devices

@@ -14,8 +14,8 @@ import weft
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = ["weft", "weft._struct", "weft.activation", "weft.append", "weft.attention",
-           "weft.device", "weft.merge", "weft.norm", "weft.packbits", "weft.rope", "weft.sampling",
-           "weft.topk", "weft.verify"]
+           "weft.device", "weft.logprobs", "weft.merge", "weft.norm", "weft.packbits", "weft.rope",
+           "weft.sampling", "weft.topk", "weft.verify"]
 
 
 @pytest.mark.parametrize("name", MODULES)

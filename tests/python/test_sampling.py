@@ -121,3 +121,20 @@ def test_seeds_and_validity(device):
         flashinfer.sampling_from_probs(probs, check_nan=True)
     with pytest.raises(ValueError, match="filter_apply_order"):
         flashinfer.top_k_top_p_sampling_from_probs(probs, 3, 0.5, filter_apply_order="last")
+
+
+@on_devices
+def test_logprobs(rng, device):
+    import torch
+    logits = torch.as_tensor(3 * rng.standard_normal((3, 40))).float().to(device)
+    token = torch.tensor([4, 39, 0], dtype=torch.int32, device=device)
+    logprobs = weft.Logprobs(weft.LogprobsConfig(vocab_size=40, num=5), device)
+    tokens, values, own = logprobs.run(logits, token=token,
+                                       temperature=torch.full((3,), 0.5, device=device))
+    expected = np.log(softmax(2 * logits.double().cpu().numpy()))
+    order = np.argsort(-expected, axis=1)[:, :5]
+    assert tokens.tolist() == order.tolist()
+    assert_close(values.cpu(), np.take_along_axis(expected, order, 1))
+    assert_close(own.cpu(), expected[np.arange(3), token.cpu().numpy()])
+    assert logprobs.run(logits)[2] is None
+    logprobs.check()

@@ -36,7 +36,7 @@ def run_values(module: Any, scaling: float | None, sliding_window: int | None,
     if sliding_window:
         values["window_left"] = int(sliding_window) - 1
     if s_aux is None:  # not by getattr: a module searches long for what it does not have
-        s_aux = module._parameters.get("sinks")
+        s_aux = module._parameters.get("sinks", module._buffers.get("sinks"))
     if s_aux is not None:
         values["sink"] = s_aux.detach().float().reshape(-1)
     return values
