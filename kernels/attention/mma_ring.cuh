@@ -35,25 +35,28 @@ class MmaRing {
       : p_(p), head_lane_(head_lane) {
     const int32_t warp = threadIdx.x / 32;
     lane_ = threadIdx.x % 32;
+    smem_ = smem;
     slab_ = smem + warp * kSmem.slab_bytes;
     slab_key_ = warp * kSlabKeys;
-    const bool values = kOwnValues && lane_ >= 16;
-    const AttentionParams& a = p.args;
-    page_bytes_ = (values ? a.v_stride_page : a.k_stride_page) * kSize;
-    token_bytes_ = (values ? a.v_stride_token : a.k_stride_token) * kSize;
-    walk_.begin(a, group);
-    more_ = walk_.next_segment(p_);
+    walk_.begin(p.args, group);
     find_stage();
-    smem_ = smem;
+  }
+
+  /// From here on groups of the tail follow the CTA's own.
+  __device__ __forceinline__ void open_tail() {
+    walk_.num_taken = 0;
+    if (more_) return;
+    more_ = true;
+    find_stage();
   }
 
   /// Fetches the first stages of the CTA's keys into the L2, while the kernel ahead may still run:
   /// a write of it that comes later goes through the same L2.
   __device__ __forceinline__ void prefetch() const {
     if (!more_ || p_.kv_vectors == 0) return;
-    const bool values = kOwnValues && lane_ >= 16;
+    const bool values = is_value();
 #pragma unroll 1
-    for (int32_t stage = 0; stage + 1 < spec.num_stages; ++stage) {
+    for (int32_t stage = 0; stage < spec.prefetch_stages; ++stage) {
       const int32_t key = walk_.key + stage * kStageKeys + slab_key_ + lane_ % kSlabKeys;
       if (key >= walk_.key_end) return;
       const int32_t page = p_.page.quotient(key);
@@ -63,7 +66,8 @@ class MmaRing {
       } else {
         slot += walk_.first_page;
       }
-      const char* row = (values ? value_base_ : key_base_) + id * page_bytes_ + slot * token_bytes_;
+      const char* row =
+          (values ? value_base() : key_base()) + id * page_bytes() + slot * token_bytes();
 #pragma unroll
       for (int32_t at = 0; at < kSmem.k_rows.chunks * 16; at += 128) prefetch_l2(row + at);
     }
@@ -88,28 +92,49 @@ class MmaRing {
 
  private:
   static constexpr int32_t kSize = size_of(spec.dtype_kv);
+  // Stages, 2 us each, before its need that a range is taken.
+  static constexpr int32_t kRangeAhead = 4;
   // Rows of K and of V have lanes of their own; or a lane has a row of both.
   static constexpr bool kOwnValues = kSlabKeys == 16;
   static constexpr int32_t kFirstValue = kOwnValues ? 16 : 0;
   static constexpr int32_t kKeyChunks = spec.head_dim_qk * kSize / 16;
   static constexpr int32_t kValueChunks = spec.head_dim_vo * kSize / 16;
 
+  // Of the lane's row.
+  __device__ __forceinline__ bool is_value() const { return kOwnValues && lane_ >= 16; }
+  __device__ __forceinline__ int64_t page_bytes() const {
+    return (is_value() ? p_.args.v_stride_page : p_.args.k_stride_page) * kSize;
+  }
+  __device__ __forceinline__ int64_t token_bytes() const {
+    return (is_value() ? p_.args.v_stride_token : p_.args.k_stride_token) * kSize;
+  }
+
+  // Of the head of the next stage: not kept, for want of registers.
+  __device__ __forceinline__ const char* key_base() const {
+    return static_cast<const char*>(p_.args.k) +
+           walk_.kv_head(p_, head_lane_) * p_.args.k_stride_head * kSize;
+  }
+  __device__ __forceinline__ const char* value_base() const {
+    return static_cast<const char*>(p_.args.v) +
+           walk_.kv_head(p_, head_lane_) * p_.args.v_stride_head * kSize;
+  }
+
   // Skips finished and empty segments, then fetches the page id of the lane's row.
   __device__ __forceinline__ void find_stage() {
-    while (more_ && walk_.key >= walk_.key_end) {
-      more_ = walk_.next_segment(p_);
+    for (;;) {
+      if constexpr (spec.tail) {
+        if (threadIdx.x == 0 && walk_.needs_range_within(kRangeAhead * kStageKeys)) {
+          MmaTail<spec>::take(p_, smem_, head_lane_, walk_.num_taken);
+        }
+      }
+      if (!more_) return;
+      if (walk_.key < walk_.key_end) break;
+      more_ = walk_.next_segment(p_, smem_);
       first_ = true;
     }
-    if (!more_) return;
-    const int32_t head = walk_.kv_head(p_, head_lane_);
-    key_base_ = static_cast<const char*>(p_.args.k) + head * p_.args.k_stride_head * kSize;
-    value_base_ = static_cast<const char*>(p_.args.v) + head * p_.args.v_stride_head * kSize;
     const int32_t key = min_of(walk_.key + slab_key_ + lane_ % kSlabKeys, walk_.key_end - 1);
     const int32_t page = p_.page.quotient(key);
     slot_ = p_.page.remainder(key, page);
-    // Keys of a request of one tile are read once; those of many tiles, once a tile.
-    policy_ =
-        walk_.qo_len * p_.group.divisor <= spec.qo_tile ? l2_evict_first() : l2_evict_normal();
     page_ = 0;
     if (p_.args.kv_indices != nullptr) {
       page_ = p_.args.kv_indices[walk_.first_page + page];
@@ -119,19 +144,19 @@ class MmaRing {
   }
 
   __device__ __forceinline__ void copy_slab(uint32_t slab, int32_t count) {
-    const int64_t key_offset = page_ * page_bytes_ + slot_ * token_bytes_;
+    const int64_t key_offset = page_ * page_bytes() + slot_ * token_bytes();
     int64_t value_offset = key_offset;
     if constexpr (!kOwnValues) {
       value_offset = (page_ * p_.args.v_stride_page + slot_ * p_.args.v_stride_token) * kSize;
     }
     const uint32_t values = slab + kSlabKeys * kSmem.k_rows.stride;
     if (p_.kv_vectors == 0) {
-      copy_elements<kKeyChunks>(Layout::k_rows(), slab, key_base_, key_offset, 0, count);
-      copy_elements<kValueChunks>(Layout::v_rows(), values, value_base_, value_offset, kFirstValue,
+      copy_elements<kKeyChunks>(Layout::k_rows(), slab, key_base(), key_offset, 0, count);
+      copy_elements<kValueChunks>(Layout::v_rows(), values, value_base(), value_offset, kFirstValue,
                                   count);
     } else {
-      copy_rows<kKeyChunks>(Layout::k_rows(), slab, key_base_, key_offset, 0, count);
-      copy_rows<kValueChunks>(Layout::v_rows(), values, value_base_, value_offset, kFirstValue,
+      copy_rows<kKeyChunks>(Layout::k_rows(), slab, key_base(), key_offset, 0, count);
+      copy_rows<kValueChunks>(Layout::v_rows(), values, value_base(), value_offset, kFirstValue,
                               count);
     }
   }
@@ -141,6 +166,9 @@ class MmaRing {
   __device__ __forceinline__ void copy_rows(TileRows rows, uint32_t to, const char* base,
                                             int64_t offset, int32_t first_lane, int32_t count) {
     constexpr int32_t kTotal = kSlabKeys * kChunks;
+    // Keys of a request of one tile are read once; those of many tiles, once a tile.
+    const uint64_t policy =
+        walk_.qo_len * p_.group.divisor <= spec.qo_tile ? l2_evict_first() : l2_evict_normal();
 #pragma unroll
     for (int32_t i = 0; i < kTotal; i += 32) {
       const int32_t at = i + lane_;
@@ -149,7 +177,7 @@ class MmaRing {
       const int64_t row_offset = __shfl_sync(~0u, offset, first_lane + row);
       if (kTotal % 32 != 0 && at >= kTotal) continue;
       const char* from = base + row_offset + chunk * 16;
-      cp_async16_or_zero(to + rows.at(row, chunk), from, policy_, row < count);
+      cp_async16_or_zero(to + rows.at(row, chunk), from, policy, row < count);
     }
   }
 
@@ -183,17 +211,13 @@ class MmaRing {
   const AttentionMmaParams& p_;
   const int32_t head_lane_;
   int32_t lane_;
-  uint32_t slab_;     // of the warp, in slot 0
-  int32_t slab_key_;  // its first key within a stage
-  int64_t page_bytes_, token_bytes_;
+  uint32_t slab_;       // of the warp, in slot 0
+  int32_t slab_key_;    // its first key within a stage
   MmaWalk<spec> walk_;  // walk_.key: of the next stage
-  bool more_;
+  bool more_ = true;
   bool first_ = true;       // the next stage is the first of its segment
   int32_t query_slot_ = 0;  // of the next segment
   uint32_t smem_;
-  uint64_t policy_;
-  const char* key_base_;
-  const char* value_base_;
   int32_t page_, slot_;  // of the lane's row of the next stage
 };
 

@@ -15,14 +15,23 @@ namespace weft {
 /// REQUIRES: num_groups <= 65536, so that rest * g fits 32 bits.
 struct GroupShares {
   int64_t total = 0;
-  int64_t share = 0;  // total / active
-  uint32_t rest = 0;  // total % active
+  int64_t share = 0;  // (total - tail) / active
+  uint32_t rest = 0;  // (total - tail) % active
   uint32_t active = 1;
+  int64_t tail = 0;  // of total, dealt to all groups behind the active ones
 
-  /// Cost position at which group g begins.
-  WEFT_HD int64_t begin(int32_t g) const {
+  /// Cost position at which group g begins. Groups of the tail grow smaller evenly: the first ones
+  /// are taken while there is time, the last ones fill what is left.
+  WEFT_HD int64_t begin(const ScheduleSpec& s, int32_t g) const {
     const uint32_t group = static_cast<uint32_t>(g);
-    return group >= active ? total : share * g + rest * group / active;
+    if (group < active) return share * g + rest * group / active;
+    if (tail == 0) return total;
+    const int64_t left = s.num_groups - g;
+    const int64_t all = int64_t{s.tail_groups} * s.tail_groups;
+    return total - tail / all * (left * left) - tail % all * (left * left) / all;
+  }
+  WEFT_HD int32_t num_groups(const ScheduleSpec& s) const {
+    return static_cast<int32_t>(active) + (tail > 0 ? s.tail_groups : 0);
   }
 };
 
@@ -31,27 +40,36 @@ WEFT_HD constexpr int64_t least_share(const ScheduleSpec& s) {
 }
 
 inline constexpr int64_t kSpareFixed = 8;  // times the fixed cost of a piece
+inline constexpr int64_t kTailFixed =
+    80;  // the same: least share of a group for there to be a tail
 
 /// The tiles of equal requests, dealt to all but a few groups so that each gets whole ones or an
 /// equal piece of one, leave nothing or the least to merge: on a GPU, whose memory a few idle
 /// groups hardly slow down, 2 to 4 us of a short decode step.
-/// `most_groups`: those this list may use, at most num_groups (kernels/core/share.h); a share is
+/// `most_groups`: those this list may use, at most worker_groups (kernels/core/share.h); a share is
 /// used whole, since what it leaves idle computes nothing for the other list either.
+/// A call long enough gets a tail instead: with equal work a sixth of an H200's SMs end a tenth
+/// sooner than the others.
 WEFT_HD GroupShares group_shares(const ScheduleSpec& s, int64_t total_cost, int64_t num_tiles,
                                  int32_t most_groups) {
   int64_t active = clamp_to<int64_t>(total_cost / least_share(s), 1, most_groups);
+  int64_t tail = 0;
   const int64_t tiles = num_tiles * s.heads_per_lane;
-  if (s.spare_groups > 0 && tiles > 0 && most_groups == s.num_groups) {
-    const int64_t even =
-        tiles > active ? ceil_div(tiles, ceil_div(tiles, active)) : active / tiles * tiles;
+  if (s.tail_groups > 0 && most_groups == s.worker_groups() &&
+      total_cost >= kTailFixed * s.cost.fixed * most_groups) {
+    tail = total_cost / 100 * s.tail_percent;
+  } else if (s.spare_groups > 0 && tiles > 0 && most_groups == s.worker_groups()) {
+    const int64_t each = ceil_div(tiles, active);
+    const int64_t even = tiles > active ? ceil_div(tiles, each) : active / tiles * tiles;
     // What the others do more must not take long: at 250 us a call it lost 3 to 6 us.
     const bool short_enough =
         total_cost / active * (active - even) <= kSpareFixed * s.cost.fixed * even;
     if (even >= active - s.spare_groups && short_enough) active = even;
   }
-  const int64_t share = total_cost / active;
-  return {total_cost, share, static_cast<uint32_t>(total_cost - share * active),
-          static_cast<uint32_t>(active)};
+  const int64_t own = total_cost - tail;
+  const int64_t share = own / active;
+  return {total_cost, share, static_cast<uint32_t>(own - share * active),
+          static_cast<uint32_t>(active), tail};
 }
 
 /// Rounds an offset into a tile's cost to a block at which the tile may be cut: 0 and num_blocks
@@ -59,8 +77,9 @@ WEFT_HD GroupShares group_shares(const ScheduleSpec& s, int64_t total_cost, int6
 WEFT_HD int32_t cut_block(const ScheduleSpec& s, const TileRange& t, int64_t offset) {
   const int64_t per_block = block_cost(s.cost, t.rows);
   const int32_t n = t.num_blocks;
-  const int64_t near = (offset - s.cost.fixed + per_block / 2) / per_block;
-  const int32_t block = static_cast<int32_t>(clamp_to<int64_t>(near, 0, n));
+  const int64_t beyond = max_of<int64_t>(0, offset - s.cost.fixed + per_block / 2);
+  const int64_t near = s.cost.per_block_row == 0 ? beyond / s.cost.per_block : beyond / per_block;
+  const int32_t block = static_cast<int32_t>(min_of<int64_t>(near, n));
   const int32_t nearest_end = block * int64_t{2} < n ? 0 : n;
   if (s.split_blocks == 0) {
     const int32_t least = least_blocks(s, t.rows);
@@ -89,7 +108,7 @@ struct TilePoint {
 /// REQUIRES: 0 <= offset < tile_cost * heads_per_lane.
 WEFT_HD TilePoint cut_tile(const ScheduleSpec& s, const TileRange& t, int64_t offset) {
   const int64_t one_head = tile_cost(s.cost, t);
-  const int32_t head = static_cast<int32_t>(offset / one_head);
+  const int32_t head = s.heads_per_lane == 1 ? 0 : static_cast<int32_t>(offset / one_head);
   if (t.num_blocks == 0) return {head, 0};
   const int32_t block = cut_block(s, t, offset - head * one_head);
   return block == t.num_blocks ? TilePoint{head + 1, 0} : TilePoint{head, block};
@@ -99,13 +118,17 @@ WEFT_HD TilePoint cut_tile(const ScheduleSpec& s, const TileRange& t, int64_t of
 /// a part of one head's KV, sink.whole(head_begin, head_end) for heads with all of theirs.
 template <class Sink>
 WEFT_HD void for_each_part(const TileRange& t, TilePoint from, TilePoint to, Sink& sink) {
-  if (from.head == to.head) {
-    if (from.block < to.block) sink.piece(from.head, from.block, to.block);
-    return;
+  // One place for each call: the planner is as fast as its code is short.
+  while (from.head < to.head || (from.head == to.head && from.block < to.block)) {
+    if (from.head < to.head && from.block == 0) {
+      sink.whole(from.head, to.head);
+      from.head = to.head;
+    } else {
+      const bool last = from.head == to.head;
+      sink.piece(from.head, from.block, last ? to.block : t.num_blocks);
+      from = last ? to : TilePoint{from.head + 1, 0};
+    }
   }
-  if (from.block > 0) sink.piece(from.head++, from.block, t.num_blocks);
-  if (from.head < to.head) sink.whole(from.head, to.head);
-  if (to.block > 0) sink.piece(to.head, 0, to.block);
 }
 
 /// Heads [head_begin, head_end) of a tile with all of their KV.

@@ -22,6 +22,8 @@ struct CostModel {
   bool operator==(const CostModel&) const = default;
 };
 
+inline constexpr int32_t kMostTailGroups = 128;  // so many ranges a worker can remember
+
 /// What `select` fixes of the schedule.
 struct ScheduleSpec {
   int32_t group_size = 1;
@@ -35,6 +37,11 @@ struct ScheduleSpec {
   int32_t split_blocks = 0;  // > 0: cuts only at multiples of so many blocks (batch-invariant)
   int32_t min_blocks = 1;    // least blocks of a piece
   int32_t spare_groups = 0;  // may stay idle, where the others then get whole tiles
+  // The last tail_groups of num_groups belong to nobody: workers take them, in ascending order,
+  // once their own group is done. They hold tail_percent of the cost of a long call and are empty
+  // else.
+  int32_t tail_groups = 0;
+  int32_t tail_percent = 0;
   int32_t max_tile_partial_rows = 0;  // split_blocks > 0: a tile needing more is not cut
   // Requests with fewer or more packed rows are left to another list of the same plan, which runs
   // at the same time (kernels/core/share.h).
@@ -43,7 +50,8 @@ struct ScheduleSpec {
   int32_t enough_percent = 100;  // of the groups, running alone, take no longer than all of them
   CostModel cost;
 
-  WEFT_HD constexpr int32_t num_workers() const { return num_groups * head_lanes; }
+  WEFT_HD constexpr int32_t worker_groups() const { return num_groups - tail_groups; }
+  WEFT_HD constexpr int32_t num_workers() const { return worker_groups() * head_lanes; }
   WEFT_HD constexpr bool serves(int32_t rows) const {
     return rows >= least_rows && rows <= most_rows;
   }
@@ -54,7 +62,7 @@ struct ScheduleSpec {
 /// Whole tiles of heads [head_begin, head_end) of the lane, or one piece of one head's tile.
 /// A whole tile or the first piece owns KV from 0, whatever the window; the executor starts at the
 /// first visible block.
-struct WorkItem {
+struct alignas(16) WorkItem {
   int32_t request;
   int32_t row_begin;  // first packed row of the tile
   int32_t head_begin;
@@ -68,7 +76,7 @@ struct WorkItem {
 
 /// A tile cut into pieces: `num_states` states of `rows` rows each, contiguous from partial_row in
 /// ascending KV order. Whichever piece finishes last folds them in that order.
-struct MergeItem {
+struct alignas(16) MergeItem {
   int32_t request;
   int32_t row_begin;
   int32_t rows;
@@ -76,6 +84,7 @@ struct MergeItem {
   int32_t num_pieces;
   int32_t num_states;
   int32_t partial_row;
+  int32_t zero = 0;  // so that it has 32 bytes
   bool operator==(const MergeItem&) const = default;
 };
 
@@ -88,9 +97,10 @@ struct BatchLengths {
 
   WEFT_HD int32_t qo_len(int32_t r) const { return qo_indptr[r + 1] - qo_indptr[r]; }
   WEFT_HD int32_t kv_len(int32_t r) const {
+    // Asked for in any case: on a device, one load that would wait for the others less.
+    const int32_t last = page_size == 0 ? 0 : last_page_len[r];
     const int32_t n = kv_indptr[r + 1] - kv_indptr[r];
-    if (page_size == 0 || n == 0) return n;
-    return (n - 1) * page_size + last_page_len[r];
+    return page_size == 0 || n == 0 ? n : (n - 1) * page_size + last;
   }
 };
 

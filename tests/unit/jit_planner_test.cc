@@ -25,7 +25,7 @@ struct Lists {
 
   Lists(const PlanSpec& s)
       : work_indptr(static_cast<size_t>(s.schedule.num_groups) + 1, -1),
-        arrivals(static_cast<size_t>(s.schedule.num_groups * s.schedule.head_lanes), -1) {
+        arrivals(static_cast<size_t>((s.schedule.num_groups + 1) * s.schedule.head_lanes), -1) {
     const PlanCapacity c = plan_capacity(s.schedule, s.max_batch_size, s.max_nnz_qo);
     items.resize(static_cast<size_t>(c.items));
     merges.resize(static_cast<size_t>(c.merges));
@@ -58,7 +58,6 @@ class Emulation {
     }
     if (!lay_out_tiles()) return;
     share_groups();
-    sum_costs();
     for (int32_t g = 0; g <= s_.schedule.num_groups; ++g) {
       planner::find_cut(s_, p_.lengths, p_.batch_size, g, shared_);
     }
@@ -70,9 +69,12 @@ class Emulation {
     }
     p_.work_indptr[s_.schedule.num_groups] = before.items;
     for (int32_t t = s_.num_threads - 1; t >= 0; --t) {  // in no particular order
-      planner::write_whole_tiles(s_, p_, walk(t), shared_.chunk_cost[t], shared_);
+      planner::write_whole_tiles(s_, p_, walk(t), shared_);
     }
     for (int32_t m = 0; m < before.merges; ++m) planner::finish_merge(s_, p_, m, shared_);
+    for (int32_t lane = 0; lane < s_.schedule.head_lanes; ++lane) {
+      planner::clear_taken(s_, p_, lane);
+    }
     *p_.result = {shared_.chunk_cost[s_.num_threads],
                   p_.batch_size,
                   before.items,
@@ -87,9 +89,10 @@ class Emulation {
  private:
   bool lay_out_tiles() {
     uint32_t error = 0xffffffffu;
-    std::vector<int32_t> tiles;
+    std::vector<planner::RequestSums> sums;
     for (int32_t t = 0; t < s_.num_threads; ++t) {
-      tiles.push_back(planner::count_tiles(s_, p_.lengths, p_.batch_size, t, error));
+      sums.push_back(planner::sum_requests(s_, p_.lengths, p_.batch_size, t, error));
+      shared_.many_tiles |= sums.back().many;
     }
     if (error != 0xffffffffu) {
       for (int32_t t = 0; t < s_.num_threads; ++t) {
@@ -98,11 +101,16 @@ class Emulation {
       }
       return false;
     }
-    int32_t before = 0;
+    int32_t tiles = 0;
+    int64_t cost = 0;
     for (int32_t t = 0; t < s_.num_threads; ++t) {
-      planner::store_tile_begin(s_, p_.lengths, p_.batch_size, t, before, shared_);
-      before += tiles[static_cast<size_t>(t)];
+      planner::store_tile_begin(s_, p_.lengths, p_.batch_size, t, tiles, shared_);
+      shared_.chunk_cost[t] = cost;
+      tiles += sums[static_cast<size_t>(t)].tiles;
+      cost += sums[static_cast<size_t>(t)].cost;
     }
+    shared_.chunk_cost[s_.num_threads] = cost;
+    if (shared_.many_tiles) sum_costs();
     return true;
   }
 
@@ -140,7 +148,7 @@ bool same_bytes(const void* a, const void* b, size_t bytes) {
 }
 
 TEST(Planner, MatchesTheSequentialWalkBitForBit) {
-  int64_t items = 0, merges = 0, shared = 0;
+  int64_t items = 0, merges = 0, shared = 0, tails = 0;
   for (uint32_t seed = 0; seed < 4000; ++seed) {
     LengthRandom random(seed);
     const LengthBatch lengths = random.batch(64);
@@ -166,11 +174,16 @@ TEST(Planner, MatchesTheSequentialWalkBitForBit) {
     for (int32_t i = 0; i < got.num_merges * spec.schedule.head_lanes; ++i) {
       ASSERT_EQ(planned.arrivals[static_cast<size_t>(i)], 0) << "seed " << seed;
     }
+    for (int32_t lane = 1; lane <= spec.schedule.head_lanes; ++lane) {
+      ASSERT_EQ(planned.arrivals[planned.arrivals.size() - static_cast<size_t>(lane)], 0);
+    }
+    tails += expected.active_groups > spec.schedule.worker_groups();
     items += got.num_items;
     merges += got.num_merges;
-    shared += !spec.beside.serves_none() && expected.active_groups < spec.schedule.num_groups;
+    shared += !spec.beside.serves_none() && expected.active_groups < spec.schedule.worker_groups();
   }
   EXPECT_GT(shared, 100);
+  EXPECT_GT(tails, 200);
   EXPECT_GT(items, 100000);
   EXPECT_GT(merges, 10000);
 }
