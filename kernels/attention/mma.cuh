@@ -36,15 +36,26 @@ class AttentionMma {
     }
   }
 
-  __device__ __forceinline__ void prefetch() const { ring_.prefetch(); }
+  /// Finds the first keys, and waits for the kernel ahead. Groups of the tail are taken only behind
+  /// that wait, since their counter is the last run's until then.
+  __device__ __forceinline__ void begin() {
+#pragma unroll 1
+    for (bool again = false;; again = true) {
+      ring_.find_stage();
+      if (again) return;
+      // Beside another list's kernel, which let this one start only after its own wait: whoever
+      // comes behind waits for this grid alone, so this grid does not end before that one.
+      if (p_.beside == 0) {
+        ring_.prefetch();
+        griddep_wait();
+      }
+      if (!spec.tail || !has_tail_) return;
+      walk_.num_taken = 0;
+      if (!ring_.open_tail()) return;
+    }
+  }
 
   __device__ __forceinline__ void run() {
-    if constexpr (spec.tail) {
-      if (has_tail_) {
-        walk_.num_taken = 0;
-        ring_.open_tail();
-      }
-    }
     // One loop over segments and their stages: the ring's code, a fifth of the kernel's, stands in
     // it once.
     int32_t to_ask = spec.num_stages - 1;
@@ -67,7 +78,8 @@ class AttentionMma {
         warp_.reduce_sums();
         end_segment();
       }
-      if (!walk_.next_segment(p_, smem_)) return;
+      MmaFetch fetch;
+      if (!walk_.next_segment(p_, smem_, fetch)) return;
       in_segment = true;
       begin_segment();
       warp_.clear();
@@ -189,12 +201,7 @@ __device__ __forceinline__ void attention_mma(const AttentionMmaParams& p) {
   griddep_launch_dependents();
   const int32_t group = p.lanes.quotient(blockIdx.x);
   AttentionMma<spec> attention(p, smem, group, p.lanes.remainder(blockIdx.x, group));
-  // Beside another list's kernel, which let this one start only after its own wait: whoever comes
-  // behind waits for this grid alone, so this grid does not end before that one.
-  if (p.beside == 0) {
-    attention.prefetch();
-    griddep_wait();
-  }
+  attention.begin();
   attention.run();
   if (p.beside != 0 && blockIdx.x == 0) griddep_wait();
 }

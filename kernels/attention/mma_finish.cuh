@@ -328,8 +328,10 @@ struct MmaFinish {
   // where three CTAs share an SM or keys are widened and turned.
   static constexpr bool kCrowded = spec.ctas_per_sm > 2 ||
                                    (is_fp8(spec.dtype_kv) && spec.rope.mode != RopeMode::none);
-  static constexpr int32_t kMergeLoads =
-      (kCrowded ? 8 : kMergeVectors > 1 ? 16 : spec.merge_loads) / kMergeVectors;
+  static constexpr int32_t kMergeLoads = (kCrowded            ? 8
+                                          : kMergeVectors > 1 ? 16
+                                                              : spec.merge_loads) /
+                                         kMergeVectors;
 
   __device__ __forceinline__ float4 load_partial(int64_t row_index, int32_t v, bool valid) const {
     const int32_t column = v * 128 + lane * 4;

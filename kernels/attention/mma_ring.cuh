@@ -39,15 +39,43 @@ class MmaRing {
     slab_ = smem + warp * kSmem.slab_bytes;
     slab_key_ = warp * kSlabKeys;
     walk_.begin(p.args, group);
-    find_stage();
   }
 
-  /// From here on groups of the tail follow the CTA's own.
-  __device__ __forceinline__ void open_tail() {
+  /// From here on groups of the tail follow the CTA's own. True when the first stage, which was
+  /// not found there, is to be found again.
+  __device__ __forceinline__ bool open_tail() {
     walk_.num_taken = 0;
-    if (more_) return;
-    more_ = true;
-    find_stage();
+    if (more_) return false;
+    return more_ = true;
+  }
+
+  /// Finds the next stage: skips finished and empty segments, then fetches the page id of the
+  /// lane's row. Once before the first `ask`.
+  __device__ __forceinline__ void find_stage() {
+    for (;;) {
+      if constexpr (spec.tail) {
+        const bool now = walk_.key >= walk_.key_end;
+        // One step a stage, or all of them where the range is needed now.
+        while (threadIdx.x < 32 && walk_.needs_range_within(now ? 0 : kRangeAhead * kStageKeys) &&
+               !MmaTail<spec>::is_known(smem_, walk_.num_taken)) {
+          tail_.step(p_, smem_, head_lane_, walk_.num_taken);
+          if (!now) break;
+        }
+      }
+      if (!more_) return;
+      if (walk_.key < walk_.key_end) break;
+      more_ = walk_.next_segment(p_, smem_, fetch_);
+      first_ = true;
+    }
+    const int32_t key = min_of(walk_.key + slab_key_ + lane_ % kSlabKeys, walk_.key_end - 1);
+    const int32_t page = p_.page.quotient(key);
+    slot_ = p_.page.remainder(key, page);
+    page_ = 0;
+    if (p_.args.kv_indices != nullptr) {
+      page_ = p_.args.kv_indices[walk_.first_page + page];
+    } else {
+      slot_ += walk_.first_page;
+    }
   }
 
   /// Fetches the first stages of the CTA's keys into the L2, while the kernel ahead may still run:
@@ -85,6 +113,7 @@ class MmaRing {
       const int32_t count = walk_.key_end - (walk_.key + slab_key_);
       if (count > 0) copy_slab(slab_ + slot * kSmem.stage_bytes, count);
       walk_.key += kStageKeys;
+      walk_.look_ahead(p_, smem_, fetch_);
       find_stage();
     }
     cp_async_commit();
@@ -92,8 +121,8 @@ class MmaRing {
 
  private:
   static constexpr int32_t kSize = size_of(spec.dtype_kv);
-  // Stages, 2 us each, before its need that a range is taken.
-  static constexpr int32_t kRangeAhead = 4;
+  // Stages, 2 us each, before its need that a range is asked for: three steps, and two of its item.
+  static constexpr int32_t kRangeAhead = 6;
   // Rows of K and of V have lanes of their own; or a lane has a row of both.
   static constexpr bool kOwnValues = kSlabKeys == 16;
   static constexpr int32_t kFirstValue = kOwnValues ? 16 : 0;
@@ -117,30 +146,6 @@ class MmaRing {
   __device__ __forceinline__ const char* value_base() const {
     return static_cast<const char*>(p_.args.v) +
            walk_.kv_head(p_, head_lane_) * p_.args.v_stride_head * kSize;
-  }
-
-  // Skips finished and empty segments, then fetches the page id of the lane's row.
-  __device__ __forceinline__ void find_stage() {
-    for (;;) {
-      if constexpr (spec.tail) {
-        if (threadIdx.x == 0 && walk_.needs_range_within(kRangeAhead * kStageKeys)) {
-          MmaTail<spec>::take(p_, smem_, head_lane_, walk_.num_taken);
-        }
-      }
-      if (!more_) return;
-      if (walk_.key < walk_.key_end) break;
-      more_ = walk_.next_segment(p_, smem_);
-      first_ = true;
-    }
-    const int32_t key = min_of(walk_.key + slab_key_ + lane_ % kSlabKeys, walk_.key_end - 1);
-    const int32_t page = p_.page.quotient(key);
-    slot_ = p_.page.remainder(key, page);
-    page_ = 0;
-    if (p_.args.kv_indices != nullptr) {
-      page_ = p_.args.kv_indices[walk_.first_page + page];
-    } else {
-      slot_ += walk_.first_page;
-    }
   }
 
   __device__ __forceinline__ void copy_slab(uint32_t slab, int32_t count) {
@@ -214,6 +219,8 @@ class MmaRing {
   uint32_t slab_;       // of the warp, in slot 0
   int32_t slab_key_;    // its first key within a stage
   MmaWalk<spec> walk_;  // walk_.key: of the next stage
+  MmaFetch fetch_;      // of the next item
+  MmaTail<spec> tail_;  // warp 0
   bool more_ = true;
   bool first_ = true;       // the next stage is the first of its segment
   int32_t query_slot_ = 0;  // of the next segment

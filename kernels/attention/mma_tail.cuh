@@ -29,24 +29,42 @@ struct MmaTail {
     return p.args.work_indptr[p.tail_begin] < p.args.work_indptr[p.num_groups];
   }
 
-  /// Takes range `index` unless it is taken: the next that is not empty. By one thread. Two loads
-  /// that wait for each other, 2.5 us of a busy GPU: less than the ring holds.
-  __device__ static __forceinline__ void take(const AttentionMmaParams& p, uint32_t smem,
-                                              int32_t head_lane, int32_t index) {
-    if (load_shared_i32(smem + kCount) > index) return;
+  /// The next step of warp 0 towards range `index`: draws a ticket, asks for its range, and makes
+  /// it known unless it is empty. Each waits for what the one before asked for, so that steps a
+  /// stage apart do not wait.
+  __device__ __forceinline__ void step(const AttentionMmaParams& p, uint32_t smem,
+                                       int32_t head_lane, int32_t index) {
+    const int32_t lane = static_cast<int32_t>(threadIdx.x);
+    if (steps_ == 1) {
+      const int32_t group = p.tail_begin + __shfl_sync(~0u, word_, 0);
+      word_ = lane == 0 ? -1 : 0;
+      if (group < p.num_groups && lane < 2) word_ = p.args.work_indptr[group + lane];
+      steps_ = 2;
+      return;
+    }
+    if (steps_ == 2) {
+      const MmaRange range = {__shfl_sync(~0u, word_, 0), __shfl_sync(~0u, word_, 1)};
+      if (range.begin != range.end) {
+        if (lane == 0) {
+          store_shared(smem + kRanges + index * 8,
+                       static_cast<uint64_t>(static_cast<uint32_t>(range.end)) << 32 |
+                           static_cast<uint32_t>(range.begin));
+          store_shared_release(smem + kCount, index + 1);
+        }
+        __syncwarp();
+        steps_ = 0;
+        return;
+      }
+    }
+    // Every CTA of a lane draws until it gets one too many; the last of these makes it zero.
     int32_t* taken = p.args.merge_arrivals + p.num_groups * p.lanes.divisor + head_lane;
-    MmaRange range;
-    do {
-      // Every CTA of a lane draws until it gets one too many; the last of these makes it zero.
-      const int32_t group = p.tail_begin + increment_below(taken, p.num_groups - 1);
-      range = {-1, 0};
-      if (group >= p.num_groups) break;
-      range = {p.args.work_indptr[group], p.args.work_indptr[group + 1]};
-    } while (range.begin == range.end);
-    store_shared(smem + kRanges + index * 8, static_cast<uint64_t>(static_cast<uint32_t>(range.end))
-                                                     << 32 |
-                                                 static_cast<uint32_t>(range.begin));
-    store_shared_release(smem + kCount, index + 1);
+    if (lane == 0) word_ = increment_below(taken, p.num_groups - 1);
+    steps_ = 1;
+  }
+
+  /// Whether range `index` can be awaited without waiting. By a warp, whose lanes get one answer.
+  __device__ static __forceinline__ bool is_known(uint32_t smem, int32_t index) {
+    return __shfl_sync(~0u, load_shared_acquire(smem + kCount), 0) > index;
   }
 
   /// The range that was taken after `index` others, once it is there.
@@ -59,6 +77,9 @@ struct MmaTail {
  private:
   static constexpr int32_t kRanges = AttentionMmaSmem::of(spec).ranges;
   static constexpr int32_t kCount = AttentionMmaSmem::of(spec).flag + 4;
+
+  int32_t word_ = 0;
+  int32_t steps_ = 0;
 };
 
 }  // namespace weft

@@ -4,6 +4,7 @@
 // two of these. Knows lengths, never tensors.
 #pragma once
 
+#include "kernels/attention/mma_fetch.cuh"
 #include "kernels/attention/mma_params.h"
 #include "kernels/attention/mma_spec.h"
 #include "kernels/attention/mma_tail.cuh"
@@ -35,15 +36,16 @@ struct MmaWalk {
     key = key_end = 0;
   }
 
-  /// Moves to the next segment. False after the last.
-  __device__ __forceinline__ bool next_segment(const AttentionMmaParams& p, uint32_t smem) {
+  /// Moves to the next segment; `fetch` may know its item. False after the last.
+  __device__ __forceinline__ bool next_segment(const AttentionMmaParams& p, uint32_t smem,
+                                               MmaFetch& fetch) {
     if (spec.fixed_splits && ++state < num_states) {
       set_keys(p);
       return true;
     }
     if (++head >= item.head_end) {
       if (next_item >= end_item && !take_range(smem)) return false;
-      load_item(p, next_item++);
+      load_item(p, next_item++, fetch);
     }
     state = 0;
     set_keys(p);
@@ -54,6 +56,19 @@ struct MmaWalk {
   __device__ __forceinline__ bool needs_range_within(int32_t keys) const {
     return num_taken >= 0 && next_item >= end_item && head + 1 >= item.head_end && last_state() &&
            key_end - key <= keys;
+  }
+
+  /// A step towards the item behind the current one, once it is known which that is.
+  __device__ __forceinline__ void look_ahead(const AttentionMmaParams& p, uint32_t smem,
+                                             MmaFetch& fetch) const {
+    int32_t index = next_item;
+    if (next_item >= end_item && !fetch.is_begun()) {
+      if constexpr (!spec.tail) return;
+      if (num_taken < 0 || !MmaTail<spec>::is_known(smem, num_taken)) return;
+      index = MmaTail<spec>::await(smem, num_taken).begin;
+      if (index < 0) return;
+    }
+    fetch.step(p.args, index);
   }
 
   __device__ __forceinline__ int32_t ahead() const { return kv_len - qo_len; }
@@ -77,16 +92,9 @@ struct MmaWalk {
     return range.begin >= 0;
   }
 
-  __device__ __forceinline__ void load_item(const AttentionMmaParams& p, int32_t index) {
-    const int4* words = reinterpret_cast<const int4*>(p.args.items + index);
-    const int4 a = words[0], b = words[1];
-    item = WorkItem{a.x, a.y, a.z, a.w, b.x, b.y, b.z, b.w};
-    const BatchLengths& lengths = p.args.lengths;
-    const int32_t r = item.request;
-    first_token = lengths.qo_indptr[r];
-    first_page = lengths.kv_indptr[r];
-    qo_len = lengths.qo_len(r);
-    kv_len = lengths.kv_len(r);
+  __device__ __forceinline__ void load_item(const AttentionMmaParams& p, int32_t index,
+                                            MmaFetch& fetch) {
+    fetch.take(p.args, index, *this);
     const int32_t token = p.group.quotient(item.row_begin);
     visible = window_begin(token, qo_len, kv_len, p.args.window_left);
     head = item.head_begin;

@@ -52,24 +52,32 @@ inline constexpr int64_t kTailFixed =
 /// sooner than the others.
 WEFT_HD GroupShares group_shares(const ScheduleSpec& s, int64_t total_cost, int64_t num_tiles,
                                  int32_t most_groups) {
-  int64_t active = clamp_to<int64_t>(total_cost / least_share(s), 1, most_groups);
+  uint32_t active =
+      static_cast<uint32_t>(clamp_to<int64_t>(total_cost / least_share(s), 1, most_groups));
   int64_t tail = 0;
-  const int64_t tiles = num_tiles * s.heads_per_lane;
-  if (s.tail_groups > 0 && most_groups == s.worker_groups() &&
+  int64_t share = 0;
+  const int64_t all_tiles = num_tiles * s.heads_per_lane;
+  if (s.tail_groups > 0 && static_cast<int32_t>(active) == s.worker_groups() &&
       total_cost >= kTailFixed * s.cost.fixed * most_groups) {
     tail = total_cost / 100 * s.tail_percent;
-  } else if (s.spare_groups > 0 && tiles > 0 && most_groups == s.worker_groups()) {
-    const int64_t each = ceil_div(tiles, active);
-    const int64_t even = tiles > active ? ceil_div(tiles, each) : active / tiles * tiles;
-    // What the others do more must not take long: at 250 us a call it lost 3 to 6 us.
-    const bool short_enough =
-        total_cost / active * (active - even) <= kSpareFixed * s.cost.fixed * even;
-    if (even >= active - s.spare_groups && short_enough) active = even;
+    share = (total_cost - tail) / active;
+  } else {
+    share = total_cost / active;
+    const bool may_spare = s.spare_groups > 0 && most_groups == s.worker_groups();
+    if (may_spare && all_tiles > 0 && all_tiles < int64_t{1} << 30) {
+      const uint32_t tiles = static_cast<uint32_t>(all_tiles);
+      const uint32_t each = (tiles + active - 1) / active;
+      const uint32_t even = tiles > active ? (tiles + each - 1) / each : active / tiles * tiles;
+      // What the others do more must not take long: at 250 us a call it lost 3 to 6 us.
+      const bool short_enough = share * (active - even) <= kSpareFixed * s.cost.fixed * even;
+      if (even < active && even + s.spare_groups >= active && short_enough) {
+        active = even;
+        share = total_cost / active;
+      }
+    }
   }
-  const int64_t own = total_cost - tail;
-  const int64_t share = own / active;
-  return {total_cost, share, static_cast<uint32_t>(own - share * active),
-          static_cast<uint32_t>(active), tail};
+  const int64_t rest = total_cost - tail - share * active;
+  return {total_cost, share, static_cast<uint32_t>(rest), active, tail};
 }
 
 /// Rounds an offset into a tile's cost to a block at which the tile may be cut: 0 and num_blocks

@@ -100,12 +100,15 @@ WEFT_HD ListCosts list_costs(const PlanSpec& s, const BatchLengths& b, int32_t b
   return costs;
 }
 
+/// `tiles`: of the thread's requests.
 WEFT_HD void store_tile_begin(const PlanSpec& s, const BatchLengths& b, int32_t batch_size,
-                              int32_t thread, int32_t tiles_before, const PlanShared& shared) {
+                              int32_t thread, int32_t tiles_before, int32_t tiles,
+                              const PlanShared& shared) {
   const RequestChunk chunk = request_chunk(s, batch_size, thread);
+  const bool one = chunk.end - chunk.begin == 1;
   for (int32_t r = chunk.begin; r < chunk.end; ++r) {
     shared.tile_begin[r] = tiles_before;
-    tiles_before += num_tiles(s.schedule, b.qo_len(r));
+    tiles_before += one ? tiles : num_tiles(s.schedule, b.qo_len(r));
   }
   if (chunk.end == batch_size) shared.tile_begin[batch_size] = tiles_before;
 }
@@ -242,7 +245,13 @@ WEFT_HD void for_each_shared_part(const ScheduleSpec& s, const PlanCut& begin, c
     if (!cut.inside() || (side == 1 && same)) continue;
     sink.enter(cut);
     const TilePoint to = side == 1 || same ? end.at : TilePoint{s.heads_per_lane, 0};
-    for_each_part(cut.range, side == 0 ? begin.at : TilePoint{}, to, sink);
+    const TilePoint from = side == 0 ? begin.at : TilePoint{};
+    if (s.heads_per_lane > 1) {
+      for_each_part(cut.range, from, to, sink);
+    } else {  // at most a piece of the one head: less code on a device
+      const int32_t block_end = to.head > 0 ? cut.range.num_blocks : to.block;
+      if (from.block < block_end) sink.piece(0, from.block, block_end);
+    }
   }
 }
 

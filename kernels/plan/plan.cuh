@@ -57,7 +57,8 @@ __device__ __forceinline__ bool lay_out_tiles(const PlanParams& p, int32_t batch
     }
     shared.many_tiles = true;
   }
-  store_tile_begin(spec, p.lengths, batch_size, thread, static_cast<int32_t>(before.of[0]), shared);
+  store_tile_begin(spec, p.lengths, batch_size, thread, static_cast<int32_t>(before.of[0]),
+                   mine.tiles, shared);
   int64_t cost_before = before.of[1], cost = total.of[1];
   if (shared.many_tiles) {
     __syncthreads();

@@ -50,15 +50,21 @@ __device__ __forceinline__ Sums<T, n> block_exclusive(const Sums<T, n>& mine, Su
   }
   barrier();
   if (warp >= num_warps) return sums;
-  // Every warp sums the warps' totals for itself: cheaper than a second barrier.
-  Sums<T, n> warps{};
-  if (lane < num_warps) warps = scratch[lane];
-  warps = warp_inclusive(warps, lane);
+    // Every thread sums the warps' totals for itself: loads that do not wait for each other take a
+    // fifth of the time of five shuffles that do, and of a second barrier.
 #pragma unroll
   for (int i = 0; i < n; ++i) {
-    total.of[i] = __shfl_sync(0xffffffffu, warps.of[i], num_warps - 1);
-    const T before = __shfl_sync(0xffffffffu, warps.of[i], max_of(warp - 1, 0));
-    sums.of[i] += (warp > 0 ? before : T{0}) - mine.of[i];
+    total.of[i] = 0;
+    sums.of[i] -= mine.of[i];
+  }
+#pragma unroll 8
+  for (int other = 0; other < num_warps; ++other) {
+    const Sums<T, n> theirs = scratch[other];
+#pragma unroll
+    for (int i = 0; i < n; ++i) {
+      total.of[i] += theirs.of[i];
+      if (other < warp) sums.of[i] += theirs.of[i];
+    }
   }
   return sums;
 }

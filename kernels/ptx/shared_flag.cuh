@@ -11,12 +11,16 @@ __device__ __forceinline__ void store_shared_release(uint32_t at, int32_t x) {
   asm volatile("st.release.cta.shared.b32 [%0], %1;" ::"r"(at), "r"(x) : "memory");
 }
 
+__device__ __forceinline__ int32_t load_shared_acquire(uint32_t at) {
+  int32_t x;
+  asm volatile("ld.acquire.cta.shared.b32 %0, [%1];" : "=r"(x) : "r"(at) : "memory");
+  return x;
+}
+
 /// Waits until the counter is above `x`.
 __device__ __forceinline__ void await_above(uint32_t at, int32_t x) {
-  int32_t now;
-  do {
-    asm volatile("ld.acquire.cta.shared.b32 %0, [%1];" : "=r"(now) : "r"(at) : "memory");
-  } while (now <= x);
+  while (load_shared_acquire(at) <= x) {
+  }
 }
 
 }  // namespace weft

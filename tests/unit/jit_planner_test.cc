@@ -104,7 +104,8 @@ class Emulation {
     int32_t tiles = 0;
     int64_t cost = 0;
     for (int32_t t = 0; t < s_.num_threads; ++t) {
-      planner::store_tile_begin(s_, p_.lengths, p_.batch_size, t, tiles, shared_);
+      planner::store_tile_begin(s_, p_.lengths, p_.batch_size, t, tiles,
+                                sums[static_cast<size_t>(t)].tiles, shared_);
       shared_.chunk_cost[t] = cost;
       tiles += sums[static_cast<size_t>(t)].tiles;
       cost += sums[static_cast<size_t>(t)].cost;
