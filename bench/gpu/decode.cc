@@ -16,21 +16,13 @@ namespace weft::bench {
 namespace {
 
 void apply(const Tuning& tuning, AttentionMmaSpec& kernel, ScheduleSpec& schedule) {
-  const std::map<std::string, int32_t*> fields = {{"num_stages", &kernel.num_stages},
-                                                  {"num_warps", &kernel.num_warps},
-                                                  {"prefetch_stages", &kernel.prefetch_stages},
-{"merge_loads", &kernel.merge_loads},
-                                                  {"ctas_per_sm", &kernel.ctas_per_sm},
-                                                  {"qo_tile", &kernel.qo_tile},
-                                                  {"head_lanes", &schedule.head_lanes},
-                                                  {"num_groups", &schedule.num_groups},
-                                                  {"min_blocks", &schedule.min_blocks},
-                                                  {"spare_groups", &schedule.spare_groups},
-                                                  {"tail_groups", &schedule.tail_groups},
-                                                  {"tail_percent", &schedule.tail_percent},
-                                                  {"fixed", &schedule.cost.fixed},
-                                                  {"per_block", &schedule.cost.per_block},
-                                                  {"kv_tile", &schedule.kv_tile}};
+  const std::map<std::string, int32_t*> fields = {
+      {"num_stages", &kernel.num_stages},   {"num_warps", &kernel.num_warps},
+      {"ctas_per_sm", &kernel.ctas_per_sm}, {"qo_tile", &kernel.qo_tile},
+      {"head_lanes", &schedule.head_lanes}, {"num_groups", &schedule.num_groups},
+      {"min_blocks", &schedule.min_blocks}, {"spare_groups", &schedule.spare_groups},
+      {"fixed", &schedule.cost.fixed},      {"per_block", &schedule.cost.per_block},
+      {"kv_tile", &schedule.kv_tile}};
   std::istringstream words(tuning);
   for (std::string word; std::getline(words, word, ',');) {
     const size_t equals = word.find('=');
@@ -73,9 +65,8 @@ Decode::Decode(const CudaBackend& backend, const Case& c, const int32_t* pages,
   s.qo_tile = kernel_spec_.qo_tile;
   s.heads_per_lane = config.num_kv_heads / s.head_lanes;
   if (s.num_groups == chosen.num_groups) {
-    s.num_groups = target.num_sms * kernel_spec_.ctas_per_sm / s.head_lanes + s.tail_groups;
+    s.num_groups = target.num_sms * kernel_spec_.ctas_per_sm / s.head_lanes;
   }
-  kernel_spec_.tail = s.tail_groups > 0;
   kernel_ = &backend.state().kernel(kernel_spec_);
   planner_ =
       &backend.state().kernel(select_planner(s, config.max_batch_size, config.max_nnz_qo, target));

@@ -22,11 +22,6 @@ class AttentionMma {
                                           int32_t head_lane)
       : p_(p), smem_(smem), ring_(p, smem, group, head_lane), finish_(p, smem, head_lane) {
     walk_.begin(p.args, group);
-    if constexpr (spec.tail) {
-      has_tail_ = MmaTail<spec>::any(p);
-      MmaTail<spec>::begin(smem);
-      barrier_sync<kThreads>(0);
-    }
     if constexpr (spec.rope.mode != RopeMode::none) {
       using Rotation = TileRotation<spec.rope, spec.head_dim_qk, spec.dtype_q>;
       Rotation::template fill_turns<kThreads>(smem + kSmem.turns,
@@ -36,55 +31,15 @@ class AttentionMma {
     }
   }
 
-  /// Finds the first keys, and waits for the kernel ahead. Groups of the tail are taken only behind
-  /// that wait, since their counter is the last run's until then.
-  __device__ __forceinline__ void begin() {
-#pragma unroll 1
-    for (bool again = false;; again = true) {
-      ring_.find_stage();
-      if (again) return;
-      // Beside another list's kernel, which let this one start only after its own wait: whoever
-      // comes behind waits for this grid alone, so this grid does not end before that one.
-      if (p_.beside == 0) {
-        ring_.prefetch();
-        griddep_wait();
-      }
-      if (!spec.tail || !has_tail_) return;
-      walk_.num_taken = 0;
-      if (!ring_.open_tail()) return;
-    }
-  }
+  __device__ __forceinline__ void prefetch() const { ring_.prefetch(); }
 
   __device__ __forceinline__ void run() {
-    // One loop over segments and their stages: the ring's code, a fifth of the kernel's, stands in
-    // it once.
-    int32_t to_ask = spec.num_stages - 1;
-    bool in_segment = false;
-    MmaLogits<spec> logits;
 #pragma unroll 1
-    for (;;) {
-      const bool has_keys = in_segment && walk_.key < walk_.key_end;
-      if (has_keys) {
-        await_stage(walk_.key);
-        to_ask = 1;
-      }
-#pragma unroll 1
-      for (; to_ask > 0; --to_ask) {
-        ring_.ask(in_segment ? free_slot() : spec.num_stages - 1 - to_ask);
-      }
-      if (has_keys) run_stage(logits);
-      if (has_keys && walk_.key < walk_.key_end) continue;
-      if (in_segment) {
-        warp_.reduce_sums();
-        end_segment();
-      }
-      MmaFetch fetch;
-      if (!walk_.next_segment(p_, smem_, fetch)) return;
-      in_segment = true;
+    for (int32_t s = 0; s + 1 < spec.num_stages; ++s) ring_.ask(s);
+    while (walk_.next_segment(p_)) {
       begin_segment();
-      warp_.clear();
-      logits.begin(p_, walk_, walk_.kv_head(p_, finish_.head_lane), finish_.row_warp,
-                   smem_ + kSmem.scales);
+      run_segment();
+      end_segment();
     }
   }
 
@@ -140,24 +95,33 @@ class AttentionMma {
     warp_.load_queries(queries, finish_.row_warp);
   }
 
-  __device__ __forceinline__ void run_stage(const MmaLogits<spec>& logits) {
+  __device__ __forceinline__ void run_segment() {
+    warp_.clear();
+    MmaLogits<spec> logits;
+    logits.begin(p_, walk_, walk_.kv_head(p_, finish_.head_lane), finish_.row_warp,
+                 smem_ + kSmem.scales);
     const int32_t team_key = finish_.key_warp * kTeamKeys;
-    const uint32_t stage =
-        smem_ + finish_.key_warp * spec.row_warps() * kSmem.slab_bytes + slot_ * kSmem.stage_bytes;
+    const uint32_t team = smem_ + finish_.key_warp * spec.row_warps() * kSmem.slab_bytes;
 #pragma unroll 1
-    for (int32_t b = 0; b < kTeamKeys / 16; ++b) {
-      const int32_t first = walk_.key + team_key + b * 16;
-      if (first >= logits.any_end) break;
-      if (first + 16 <= logits.any_begin) continue;
-      const int32_t row = b * 16 % kSlabKeys;
-      const uint32_t keys =
-          stage + b * 16 / kSlabKeys * kSmem.slab_bytes + row * kSmem.k_rows.stride;
-      const uint32_t values = stage + b * 16 / kSlabKeys * kSmem.slab_bytes +
-                              kSlabKeys * kSmem.k_rows.stride + row * kSmem.v_rows.stride;
-      warp_.block(p_, walk_, logits, first, keys, values);
+    for (int32_t key = walk_.key; key < walk_.key_end; key += kStageKeys) {
+      await_stage(key);
+      ring_.ask(free_slot());
+      const uint32_t stage = team + slot_ * kSmem.stage_bytes;
+#pragma unroll 1
+      for (int32_t b = 0; b < kTeamKeys / 16; ++b) {
+        const int32_t first = key + team_key + b * 16;
+        if (first >= logits.any_end) break;
+        if (first + 16 <= logits.any_begin) continue;
+        const int32_t row = b * 16 % kSlabKeys;
+        const uint32_t keys =
+            stage + b * 16 / kSlabKeys * kSmem.slab_bytes + row * kSmem.k_rows.stride;
+        const uint32_t values = stage + b * 16 / kSlabKeys * kSmem.slab_bytes +
+                                kSlabKeys * kSmem.k_rows.stride + row * kSmem.v_rows.stride;
+        warp_.block(p_, walk_, logits, first, keys, values);
+      }
+      slot_ = slot_ + 1 == spec.num_stages ? 0 : slot_ + 1;
     }
-    slot_ = slot_ + 1 == spec.num_stages ? 0 : slot_ + 1;
-    walk_.key += kStageKeys;
+    warp_.reduce_sums();
   }
 
   __device__ __forceinline__ void end_segment() {
@@ -180,7 +144,6 @@ class AttentionMma {
   MmaWarp<spec> warp_;
   int32_t slot_ = 0;        // of the current stage
   int32_t query_slot_ = 0;  // of the next segment that has keys
-  bool has_tail_ = false;
 };
 
 /// REQUIRES: num_groups * head_lanes CTAs of 32 * spec.num_warps threads,
@@ -201,7 +164,12 @@ __device__ __forceinline__ void attention_mma(const AttentionMmaParams& p) {
   griddep_launch_dependents();
   const int32_t group = p.lanes.quotient(blockIdx.x);
   AttentionMma<spec> attention(p, smem, group, p.lanes.remainder(blockIdx.x, group));
-  attention.begin();
+  // Beside another list's kernel, which let this one start only after its own wait: whoever comes
+  // behind waits for this grid alone, so this grid does not end before that one.
+  if (p.beside == 0) {
+    attention.prefetch();
+    griddep_wait();
+  }
   attention.run();
   if (p.beside != 0 && blockIdx.x == 0) griddep_wait();
 }

@@ -288,7 +288,7 @@ struct MmaFinish {
     if (item.rows <= spec.num_warps) {
       merge_rows<1>(walk, item);
     } else {
-      merge_rows < kMergeLoads<16 ? 2 : 4>(walk, item);
+      merge_rows<kMergeLoads / 4>(walk, item);
     }
   }
 
@@ -324,14 +324,11 @@ struct MmaFinish {
   }
 
   static constexpr int32_t kMergeVectors = (spec.head_dim_vo + 127) / 128;
-  // Rows times states whose accumulators a warp asks for before it uses any: 128 registers, or 32
+  // Rows times states whose accumulators a warp asks for before it uses any: 64 registers, or 32
   // where three CTAs share an SM or keys are widened and turned.
   static constexpr bool kCrowded = spec.ctas_per_sm > 2 ||
                                    (is_fp8(spec.dtype_kv) && spec.rope.mode != RopeMode::none);
-  static constexpr int32_t kMergeLoads = (kCrowded            ? 8
-                                          : kMergeVectors > 1 ? 16
-                                                              : spec.merge_loads) /
-                                         kMergeVectors;
+  static constexpr int32_t kMergeLoads = (kCrowded ? 8 : 16) / kMergeVectors;
 
   __device__ __forceinline__ float4 load_partial(int64_t row_index, int32_t v, bool valid) const {
     const int32_t column = v * 128 + lane * 4;

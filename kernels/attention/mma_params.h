@@ -16,8 +16,6 @@ struct AttentionMmaParams {
   FastDivisor page;   // by page_size; ragged: every key is in page 0
   FastDivisor split;  // fixed_splits: by the keys of a state
   int32_t heads_per_lane;
-  int32_t tail_begin;   // first group of the tail; num_groups where there is none
-  int32_t num_groups;   // those of the tail among them
   int32_t window_hint;  // fixed_splits: the window the plan was made for
   int32_t q_vectors;    // 1: every row of q lies on 16 bytes; 0: read element by element
   int32_t kv_vectors;   // the same of k and v

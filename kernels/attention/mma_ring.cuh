@@ -35,56 +35,22 @@ class MmaRing {
       : p_(p), head_lane_(head_lane) {
     const int32_t warp = threadIdx.x / 32;
     lane_ = threadIdx.x % 32;
-    smem_ = smem;
     slab_ = smem + warp * kSmem.slab_bytes;
     slab_key_ = warp * kSlabKeys;
+    places_ = places();
     walk_.begin(p.args, group);
-  }
-
-  /// From here on groups of the tail follow the CTA's own. True when the first stage, which was
-  /// not found there, is to be found again.
-  __device__ __forceinline__ bool open_tail() {
-    walk_.num_taken = 0;
-    if (more_) return false;
-    return more_ = true;
-  }
-
-  /// Finds the next stage: skips finished and empty segments, then fetches the page id of the
-  /// lane's row. Once before the first `ask`.
-  __device__ __forceinline__ void find_stage() {
-    for (;;) {
-      if constexpr (spec.tail) {
-        const bool now = walk_.key >= walk_.key_end;
-        // One step a stage, or all of them where the range is needed now.
-        while (threadIdx.x < 32 && walk_.needs_range_within(now ? 0 : kRangeAhead * kStageKeys) &&
-               !MmaTail<spec>::is_known(smem_, walk_.num_taken)) {
-          tail_.step(p_, smem_, head_lane_, walk_.num_taken);
-          if (!now) break;
-        }
-      }
-      if (!more_) return;
-      if (walk_.key < walk_.key_end) break;
-      more_ = walk_.next_segment(p_, smem_, fetch_);
-      first_ = true;
-    }
-    const int32_t key = min_of(walk_.key + slab_key_ + lane_ % kSlabKeys, walk_.key_end - 1);
-    const int32_t page = p_.page.quotient(key);
-    slot_ = p_.page.remainder(key, page);
-    page_ = 0;
-    if (p_.args.kv_indices != nullptr) {
-      page_ = p_.args.kv_indices[walk_.first_page + page];
-    } else {
-      slot_ += walk_.first_page;
-    }
+    more_ = walk_.next_segment(p_);
+    find_stage();
+    smem_ = smem;
   }
 
   /// Fetches the first stages of the CTA's keys into the L2, while the kernel ahead may still run:
   /// a write of it that comes later goes through the same L2.
   __device__ __forceinline__ void prefetch() const {
     if (!more_ || p_.kv_vectors == 0) return;
-    const bool values = is_value();
+    const bool values = kOwnValues && lane_ >= 16;
 #pragma unroll 1
-    for (int32_t stage = 0; stage < spec.prefetch_stages; ++stage) {
+    for (int32_t stage = 0; stage + 1 < spec.num_stages; ++stage) {
       const int32_t key = walk_.key + stage * kStageKeys + slab_key_ + lane_ % kSlabKeys;
       if (key >= walk_.key_end) return;
       const int32_t page = p_.page.quotient(key);
@@ -94,8 +60,8 @@ class MmaRing {
       } else {
         slot += walk_.first_page;
       }
-      const char* row =
-          (values ? value_base() : key_base()) + id * page_bytes() + slot * token_bytes();
+      const char* row = (values ? stage_.values : stage_.keys) + id * places_.page_bytes +
+                        slot * places_.token_bytes;
 #pragma unroll
       for (int32_t at = 0; at < kSmem.k_rows.chunks * 16; at += 128) prefetch_l2(row + at);
     }
@@ -113,67 +79,94 @@ class MmaRing {
       const int32_t count = walk_.key_end - (walk_.key + slab_key_);
       if (count > 0) copy_slab(slab_ + slot * kSmem.stage_bytes, count);
       walk_.key += kStageKeys;
-      walk_.look_ahead(p_, smem_, fetch_);
       find_stage();
     }
     cp_async_commit();
   }
 
  private:
+  // What a copy needs to know beside page and slot: of the lane's row, and of the next stage.
+  struct Places {
+    int64_t page_bytes, token_bytes;
+  };
+  struct Stage {
+    const char* keys;
+    const char* values;
+    uint64_t policy;
+  };
+
   static constexpr int32_t kSize = size_of(spec.dtype_kv);
-  // Stages, 2 us each, before its need that a range is asked for: three steps, and two of its item.
-  static constexpr int32_t kRangeAhead = 6;
+  // Found anew for each copy, or kept: products of widened keys leave no registers for them, and 64
+  // x 4k takes 137 us instead of 160. Where registers suffice it costs 0.2 %, with RoPE 4 %.
+  static constexpr bool kKeep = !is_fp8(spec.dtype_kv) || spec.rope.mode != RopeMode::none;
   // Rows of K and of V have lanes of their own; or a lane has a row of both.
   static constexpr bool kOwnValues = kSlabKeys == 16;
   static constexpr int32_t kFirstValue = kOwnValues ? 16 : 0;
   static constexpr int32_t kKeyChunks = spec.head_dim_qk * kSize / 16;
   static constexpr int32_t kValueChunks = spec.head_dim_vo * kSize / 16;
 
-  // Of the lane's row.
-  __device__ __forceinline__ bool is_value() const { return kOwnValues && lane_ >= 16; }
-  __device__ __forceinline__ int64_t page_bytes() const {
-    return (is_value() ? p_.args.v_stride_page : p_.args.k_stride_page) * kSize;
-  }
-  __device__ __forceinline__ int64_t token_bytes() const {
-    return (is_value() ? p_.args.v_stride_token : p_.args.k_stride_token) * kSize;
+  // Skips finished and empty segments, then fetches the page id of the lane's row.
+  __device__ __forceinline__ void find_stage() {
+    while (more_ && walk_.key >= walk_.key_end) {
+      more_ = walk_.next_segment(p_);
+      first_ = true;
+    }
+    if (!more_) return;
+    stage_ = stage();
+    const int32_t key = min_of(walk_.key + slab_key_ + lane_ % kSlabKeys, walk_.key_end - 1);
+    const int32_t page = p_.page.quotient(key);
+    slot_ = p_.page.remainder(key, page);
+    page_ = 0;
+    if (p_.args.kv_indices != nullptr) {
+      page_ = p_.args.kv_indices[walk_.first_page + page];
+    } else {
+      slot_ += walk_.first_page;
+    }
   }
 
-  // Of the head of the next stage: not kept, for want of registers.
-  __device__ __forceinline__ const char* key_base() const {
-    return static_cast<const char*>(p_.args.k) +
-           walk_.kv_head(p_, head_lane_) * p_.args.k_stride_head * kSize;
+  __device__ __forceinline__ Places places() const {
+    const bool values = kOwnValues && lane_ >= 16;
+    const AttentionParams& a = p_.args;
+    return {(values ? a.v_stride_page : a.k_stride_page) * kSize,
+            (values ? a.v_stride_token : a.k_stride_token) * kSize};
   }
-  __device__ __forceinline__ const char* value_base() const {
-    return static_cast<const char*>(p_.args.v) +
-           walk_.kv_head(p_, head_lane_) * p_.args.v_stride_head * kSize;
+
+  __device__ __forceinline__ Stage stage() const {
+    const AttentionParams& a = p_.args;
+    const int32_t head = walk_.kv_head(p_, head_lane_);
+    // Keys of a request of one tile are read once; those of many tiles, once a tile.
+    const bool once = walk_.qo_len * p_.group.divisor <= spec.qo_tile;
+    return {static_cast<const char*>(a.k) + head * a.k_stride_head * kSize,
+            static_cast<const char*>(a.v) + head * a.v_stride_head * kSize,
+            once ? l2_evict_first() : l2_evict_normal()};
   }
 
   __device__ __forceinline__ void copy_slab(uint32_t slab, int32_t count) {
-    const int64_t key_offset = page_ * page_bytes() + slot_ * token_bytes();
+    const Places places = kKeep ? places_ : this->places();
+    const Stage stage = kKeep ? stage_ : this->stage();
+    const int64_t key_offset = page_ * places.page_bytes + slot_ * places.token_bytes;
     int64_t value_offset = key_offset;
     if constexpr (!kOwnValues) {
       value_offset = (page_ * p_.args.v_stride_page + slot_ * p_.args.v_stride_token) * kSize;
     }
     const uint32_t values = slab + kSlabKeys * kSmem.k_rows.stride;
     if (p_.kv_vectors == 0) {
-      copy_elements<kKeyChunks>(Layout::k_rows(), slab, key_base(), key_offset, 0, count);
-      copy_elements<kValueChunks>(Layout::v_rows(), values, value_base(), value_offset, kFirstValue,
+      copy_elements<kKeyChunks>(Layout::k_rows(), slab, stage.keys, key_offset, 0, count);
+      copy_elements<kValueChunks>(Layout::v_rows(), values, stage.values, value_offset, kFirstValue,
                                   count);
     } else {
-      copy_rows<kKeyChunks>(Layout::k_rows(), slab, key_base(), key_offset, 0, count);
-      copy_rows<kValueChunks>(Layout::v_rows(), values, value_base(), value_offset, kFirstValue,
-                              count);
+      copy_rows<kKeyChunks>(Layout::k_rows(), slab, stage.keys, stage.policy, key_offset, 0, count);
+      copy_rows<kValueChunks>(Layout::v_rows(), values, stage.values, stage.policy, value_offset,
+                              kFirstValue, count);
     }
   }
 
   // Rows from `count` on are zeros, so that a weight of zero makes nothing of them.
   template <int32_t kChunks>
   __device__ __forceinline__ void copy_rows(TileRows rows, uint32_t to, const char* base,
-                                            int64_t offset, int32_t first_lane, int32_t count) {
+                                            uint64_t policy, int64_t offset, int32_t first_lane,
+                                            int32_t count) {
     constexpr int32_t kTotal = kSlabKeys * kChunks;
-    // Keys of a request of one tile are read once; those of many tiles, once a tile.
-    const uint64_t policy =
-        walk_.qo_len * p_.group.divisor <= spec.qo_tile ? l2_evict_first() : l2_evict_normal();
 #pragma unroll
     for (int32_t i = 0; i < kTotal; i += 32) {
       const int32_t at = i + lane_;
@@ -219,12 +212,12 @@ class MmaRing {
   uint32_t slab_;       // of the warp, in slot 0
   int32_t slab_key_;    // its first key within a stage
   MmaWalk<spec> walk_;  // walk_.key: of the next stage
-  MmaFetch fetch_;      // of the next item
-  MmaTail<spec> tail_;  // warp 0
-  bool more_ = true;
+  bool more_;
   bool first_ = true;       // the next stage is the first of its segment
   int32_t query_slot_ = 0;  // of the next segment
   uint32_t smem_;
+  Places places_;
+  Stage stage_;
   int32_t page_, slot_;  // of the lane's row of the next stage
 };
 

@@ -4,7 +4,6 @@
 #pragma once
 
 #include "kernels/attention/mma_spec.h"
-#include "kernels/core/work.h"
 #include "kernels/tile/rows.h"
 
 namespace weft {
@@ -24,8 +23,7 @@ struct AttentionMmaSmem {
   int32_t sums;         // float [num_warps][16][2]: m and d of each warp's rows
   int32_t total;        // fixed_splits: the state of a whole tile so far, o and then sums
   int32_t turns;        // RoPE: uint64 of every two columns of k, 0 where nothing turns
-  int32_t flag;         // int32: this CTA merges; int32: how many ranges are below
-  int32_t ranges;       // tail: int32 [kMostTailGroups + 1][2]: ranges of items that were taken
+  int32_t flag;         // int32: this CTA merges
   int32_t scales;       // scales_queries: float [qo_tile], what a row of queries was divided by
   int32_t bytes;
 
@@ -46,8 +44,7 @@ struct AttentionMmaSmem {
     if (s.fixed_splits) m.turns += s.row_warps() * accumulator + s.qo_tile * 2 * 4;
     m.flag = m.turns;
     if (s.rope.mode != RopeMode::none) m.flag += round_up(s.head_dim_qk, 16) / 2 * 8;
-    m.ranges = m.flag + 16;
-    m.scales = round_up(m.ranges + (s.tail ? (kMostTailGroups + 1) * 8 : 0), 16);
+    m.scales = m.flag + 16;
     m.bytes = m.scales + (s.scales_queries() ? s.qo_tile * 4 : 0);
     return m;
   }

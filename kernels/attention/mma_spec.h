@@ -20,13 +20,11 @@ struct AttentionMmaSpec {
   int32_t head_dim_vo = 0;
   MaskMode mask = MaskMode::none;
   Rope rope;
-  int32_t qo_tile = 16;         // packed query rows of a CTA: 16 * row_warps
-  int32_t num_stages = 3;       // of a ring
-  int32_t num_warps = 4;        // a multiple of row_warps
-  int32_t ctas_per_sm = 2;      // that shared memory and registers are sized for
-  bool fixed_splits = false;    // batch-invariant: a state for every split_tokens keys
-  bool tail = false;            // the plan may have groups that belong to nobody
-  int32_t prefetch_stages = 2;  // fetched into the L2 before the kernel ahead has ended
+  int32_t qo_tile = 16;       // packed query rows of a CTA: 16 * row_warps
+  int32_t num_stages = 3;     // of a ring
+  int32_t num_warps = 4;      // a multiple of row_warps
+  int32_t ctas_per_sm = 2;    // that shared memory and registers are sized for
+  bool fixed_splits = false;  // batch-invariant: a state for every split_tokens keys
 
   WEFT_HD constexpr int32_t row_warps() const { return qo_tile / 16; }
   WEFT_HD constexpr int32_t key_warps() const { return num_warps / row_warps(); }
@@ -36,7 +34,6 @@ struct AttentionMmaSpec {
   WEFT_HD constexpr DType compute() const { return is_fp8(dtype_kv) ? DType::f16 : dtype_q; }
   WEFT_HD constexpr bool scales_queries() const { return compute() != dtype_q; }
 
-  int32_t merge_loads = 16;
   bool operator==(const AttentionMmaSpec&) const = default;
 };
 

@@ -4,17 +4,14 @@
 // two of these. Knows lengths, never tensors.
 #pragma once
 
-#include "kernels/attention/mma_fetch.cuh"
 #include "kernels/attention/mma_params.h"
 #include "kernels/attention/mma_spec.h"
-#include "kernels/attention/mma_tail.cuh"
 
 namespace weft {
 
 template <AttentionMmaSpec spec>
 struct MmaWalk {
   int32_t next_item, end_item;
-  int32_t num_taken;  // ranges of the tail, that of these items included; < 0: there are no more
   // The item.
   WorkItem item;
   int32_t qo_len, kv_len;
@@ -30,45 +27,24 @@ struct MmaWalk {
   __device__ __forceinline__ void begin(const AttentionParams& p, int32_t group) {
     next_item = p.work_indptr[group];
     end_item = p.work_indptr[group + 1];
-    num_taken = -1;
     head = item.head_end = 0;
     state = num_states = 0;
     key = key_end = 0;
   }
 
-  /// Moves to the next segment; `fetch` may know its item. False after the last.
-  __device__ __forceinline__ bool next_segment(const AttentionMmaParams& p, uint32_t smem,
-                                               MmaFetch& fetch) {
+  /// Moves to the next segment. False after the last.
+  __device__ __forceinline__ bool next_segment(const AttentionMmaParams& p) {
     if (spec.fixed_splits && ++state < num_states) {
       set_keys(p);
       return true;
     }
     if (++head >= item.head_end) {
-      if (next_item >= end_item && !take_range(smem)) return false;
-      load_item(p, next_item++, fetch);
+      if (next_item >= end_item) return false;
+      load_item(p, next_item++);
     }
     state = 0;
     set_keys(p);
     return true;
-  }
-
-  /// No more than `keys` keys, and then the CTA needs a range of the tail.
-  __device__ __forceinline__ bool needs_range_within(int32_t keys) const {
-    return num_taken >= 0 && next_item >= end_item && head + 1 >= item.head_end && last_state() &&
-           key_end - key <= keys;
-  }
-
-  /// A step towards the item behind the current one, once it is known which that is.
-  __device__ __forceinline__ void look_ahead(const AttentionMmaParams& p, uint32_t smem,
-                                             MmaFetch& fetch) const {
-    int32_t index = next_item;
-    if (next_item >= end_item && !fetch.is_begun()) {
-      if constexpr (!spec.tail) return;
-      if (num_taken < 0 || !MmaTail<spec>::is_known(smem, num_taken)) return;
-      index = MmaTail<spec>::await(smem, num_taken).begin;
-      if (index < 0) return;
-    }
-    fetch.step(p.args, index);
   }
 
   __device__ __forceinline__ int32_t ahead() const { return kv_len - qo_len; }
@@ -82,19 +58,16 @@ struct MmaWalk {
   }
 
  private:
-  __device__ __forceinline__ bool take_range(uint32_t smem) {
-    if constexpr (!spec.tail) return false;
-    if (num_taken < 0) return false;
-    const MmaRange range = MmaTail<spec>::await(smem, num_taken);
-    next_item = range.begin;
-    end_item = range.end;
-    num_taken = range.begin < 0 ? -1 : num_taken + 1;
-    return range.begin >= 0;
-  }
-
-  __device__ __forceinline__ void load_item(const AttentionMmaParams& p, int32_t index,
-                                            MmaFetch& fetch) {
-    fetch.take(p.args, index, *this);
+  __device__ __forceinline__ void load_item(const AttentionMmaParams& p, int32_t index) {
+    const int4* words = reinterpret_cast<const int4*>(p.args.items + index);
+    const int4 a = words[0], b = words[1];
+    item = WorkItem{a.x, a.y, a.z, a.w, b.x, b.y, b.z, b.w};
+    const BatchLengths& lengths = p.args.lengths;
+    const int32_t r = item.request;
+    first_token = lengths.qo_indptr[r];
+    first_page = lengths.kv_indptr[r];
+    qo_len = lengths.qo_len(r);
+    kv_len = lengths.kv_len(r);
     const int32_t token = p.group.quotient(item.row_begin);
     visible = window_begin(token, qo_len, kv_len, p.args.window_left);
     head = item.head_begin;

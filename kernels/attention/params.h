@@ -41,9 +41,7 @@ struct AttentionParams {
   const int32_t* work_indptr;  // [num_groups + 1]
   const WorkItem* items;
   const MergeItem* merges;
-  // [num_groups + 1, head_lanes], zero before and after a run: arrivals of each merge, and in the
-  // last row how many groups of the tail are taken.
-  int32_t* merge_arrivals;
+  int32_t* merge_arrivals;  // [num_merges, head_lanes], zero before and after a run
   float* partial_o;         // [head_lanes, partial_rows, head_dim_vo], unnormalised
   float* partial_m;         // [head_lanes, partial_rows]: row max of base-2 logits
   float* partial_d;         // [head_lanes, partial_rows]: denominator relative to m

@@ -15,23 +15,14 @@ namespace weft {
 /// REQUIRES: num_groups <= 65536, so that rest * g fits 32 bits.
 struct GroupShares {
   int64_t total = 0;
-  int64_t share = 0;  // (total - tail) / active
-  uint32_t rest = 0;  // (total - tail) % active
+  int64_t share = 0;  // total / active
+  uint32_t rest = 0;  // total % active
   uint32_t active = 1;
-  int64_t tail = 0;  // of total, dealt to all groups behind the active ones
 
-  /// Cost position at which group g begins. Groups of the tail grow smaller evenly: the first ones
-  /// are taken while there is time, the last ones fill what is left.
-  WEFT_HD int64_t begin(const ScheduleSpec& s, int32_t g) const {
+  /// Cost position at which group g begins.
+  WEFT_HD int64_t begin(int32_t g) const {
     const uint32_t group = static_cast<uint32_t>(g);
-    if (group < active) return share * g + rest * group / active;
-    if (tail == 0) return total;
-    const int64_t left = s.num_groups - g;
-    const int64_t all = int64_t{s.tail_groups} * s.tail_groups;
-    return total - tail / all * (left * left) - tail % all * (left * left) / all;
-  }
-  WEFT_HD int32_t num_groups(const ScheduleSpec& s) const {
-    return static_cast<int32_t>(active) + (tail > 0 ? s.tail_groups : 0);
+    return group >= active ? total : share * g + rest * group / active;
   }
 };
 
@@ -40,44 +31,31 @@ WEFT_HD constexpr int64_t least_share(const ScheduleSpec& s) {
 }
 
 inline constexpr int64_t kSpareFixed = 8;  // times the fixed cost of a piece
-inline constexpr int64_t kTailFixed =
-    80;  // the same: least share of a group for there to be a tail
 
 /// The tiles of equal requests, dealt to all but a few groups so that each gets whole ones or an
 /// equal piece of one, leave nothing or the least to merge: on a GPU, whose memory a few idle
 /// groups hardly slow down, 2 to 4 us of a short decode step.
-/// `most_groups`: those this list may use, at most worker_groups (kernels/core/share.h); a share is
+/// `most_groups`: those this list may use, at most num_groups (kernels/core/share.h); a share is
 /// used whole, since what it leaves idle computes nothing for the other list either.
-/// A call long enough gets a tail instead: with equal work a sixth of an H200's SMs end a tenth
-/// sooner than the others.
 WEFT_HD GroupShares group_shares(const ScheduleSpec& s, int64_t total_cost, int64_t num_tiles,
                                  int32_t most_groups) {
   uint32_t active =
       static_cast<uint32_t>(clamp_to<int64_t>(total_cost / least_share(s), 1, most_groups));
-  int64_t tail = 0;
-  int64_t share = 0;
+  int64_t share = total_cost / active;
   const int64_t all_tiles = num_tiles * s.heads_per_lane;
-  if (s.tail_groups > 0 && static_cast<int32_t>(active) == s.worker_groups() &&
-      total_cost >= kTailFixed * s.cost.fixed * most_groups) {
-    tail = total_cost / 100 * s.tail_percent;
-    share = (total_cost - tail) / active;
-  } else {
-    share = total_cost / active;
-    const bool may_spare = s.spare_groups > 0 && most_groups == s.worker_groups();
-    if (may_spare && all_tiles > 0 && all_tiles < int64_t{1} << 30) {
-      const uint32_t tiles = static_cast<uint32_t>(all_tiles);
-      const uint32_t each = (tiles + active - 1) / active;
-      const uint32_t even = tiles > active ? (tiles + each - 1) / each : active / tiles * tiles;
-      // What the others do more must not take long: at 250 us a call it lost 3 to 6 us.
-      const bool short_enough = share * (active - even) <= kSpareFixed * s.cost.fixed * even;
-      if (even < active && even + s.spare_groups >= active && short_enough) {
-        active = even;
-        share = total_cost / active;
-      }
+  const bool may_spare = s.spare_groups > 0 && most_groups == s.num_groups;
+  if (may_spare && all_tiles > 0 && all_tiles < int64_t{1} << 30) {
+    const uint32_t tiles = static_cast<uint32_t>(all_tiles);  // 32-bit divisions are far shorter
+    const uint32_t each = (tiles + active - 1) / active;
+    const uint32_t even = tiles > active ? (tiles + each - 1) / each : active / tiles * tiles;
+    // What the others do more must not take long: at 250 us a call it lost 3 to 6 us.
+    const bool short_enough = share * (active - even) <= kSpareFixed * s.cost.fixed * even;
+    if (even < active && even + s.spare_groups >= active && short_enough) {
+      active = even;
+      share = total_cost / active;
     }
   }
-  const int64_t rest = total_cost - tail - share * active;
-  return {total_cost, share, static_cast<uint32_t>(rest), active, tail};
+  return {total_cost, share, static_cast<uint32_t>(total_cost - share * active), active};
 }
 
 /// Rounds an offset into a tile's cost to a block at which the tile may be cut: 0 and num_blocks

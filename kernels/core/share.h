@@ -37,25 +37,25 @@ WEFT_HD constexpr int32_t memory_groups(const ScheduleSpec& memory, int64_t memo
   }
   if (memory_cost == 0 || arithmetic_cost == 0) return 0;
   // Time on the whole GPU, times num_groups of both lists.
-  const int64_t a = memory_cost * arithmetic.worker_groups() / 100 * memory.enough_percent;
-  const int64_t b = arithmetic_cost * memory.worker_groups();
-  const int64_t even = (memory.worker_groups() * a + (a + b) / 2) / (a + b);
+  const int64_t a = memory_cost * arithmetic.num_groups / 100 * memory.enough_percent;
+  const int64_t b = arithmetic_cost * memory.num_groups;
+  const int64_t even = (memory.num_groups * a + (a + b) / 2) / (a + b);
   return static_cast<int32_t>(
-      min_of<int64_t>(even, memory.worker_groups() * memory.enough_percent / 100));
+      min_of<int64_t>(even, memory.num_groups * memory.enough_percent / 100));
 }
 
 /// Groups that list `s` may use beside list `other`, one of which is bound by memory
 /// (enough_percent < 100). REQUIRES: num_groups < 1024 of both, as on any GPU.
 WEFT_HD constexpr int32_t groups_beside(const ScheduleSpec& s, const ScheduleSpec& other,
                                         const ListCosts& costs) {
-  if (other.serves_none()) return s.worker_groups();
+  if (other.serves_none()) return s.num_groups;
   if (s.enough_percent < 100) {
     const int32_t groups = memory_groups(s, costs.own, other, costs.beside);
-    return groups == 0 ? s.worker_groups() : groups;
+    return groups == 0 ? s.num_groups : groups;
   }
   const int64_t taken = memory_groups(other, costs.beside, s, costs.own);
-  return max_of(1, s.worker_groups() - static_cast<int32_t>(ceil_div<int64_t>(
-                                           taken * s.worker_groups(), other.worker_groups())));
+  return max_of(1, s.num_groups - static_cast<int32_t>(
+                                      ceil_div<int64_t>(taken * s.num_groups, other.num_groups)));
 }
 
 }  // namespace weft

@@ -22,8 +22,6 @@ struct CostModel {
   bool operator==(const CostModel&) const = default;
 };
 
-inline constexpr int32_t kMostTailGroups = 128;  // so many ranges a worker can remember
-
 /// What `select` fixes of the schedule.
 struct ScheduleSpec {
   int32_t group_size = 1;
@@ -37,11 +35,6 @@ struct ScheduleSpec {
   int32_t split_blocks = 0;  // > 0: cuts only at multiples of so many blocks (batch-invariant)
   int32_t min_blocks = 1;    // least blocks of a piece
   int32_t spare_groups = 0;  // may stay idle, where the others then get whole tiles
-  // The last tail_groups of num_groups belong to nobody: workers take them, in ascending order,
-  // once their own group is done. They hold tail_percent of the cost of a long call and are empty
-  // else.
-  int32_t tail_groups = 0;
-  int32_t tail_percent = 0;
   int32_t max_tile_partial_rows = 0;  // split_blocks > 0: a tile needing more is not cut
   // Requests with fewer or more packed rows are left to another list of the same plan, which runs
   // at the same time (kernels/core/share.h).
@@ -50,8 +43,7 @@ struct ScheduleSpec {
   int32_t enough_percent = 100;  // of the groups, running alone, take no longer than all of them
   CostModel cost;
 
-  WEFT_HD constexpr int32_t worker_groups() const { return num_groups - tail_groups; }
-  WEFT_HD constexpr int32_t num_workers() const { return worker_groups() * head_lanes; }
+  WEFT_HD constexpr int32_t num_workers() const { return num_groups * head_lanes; }
   WEFT_HD constexpr bool serves(int32_t rows) const {
     return rows >= least_rows && rows <= most_rows;
   }

@@ -41,7 +41,7 @@ struct PlanParams {
   int32_t* work_indptr;         // [num_groups + 1]
   WorkItem* items;              // plan_capacity().items
   MergeItem* merges;            // plan_capacity().merges
-  int32_t* merge_arrivals;      // [num_groups + 1, head_lanes]: those in use are set to zero
+  int32_t* merge_arrivals;      // [num_merges, head_lanes], set to zero
   PlanResult* result;           // [1]
   int32_t batch_size;
 };

@@ -206,7 +206,7 @@ WEFT_HD int32_t find_cut(const PlanSpec& s, const BatchLengths& b, int32_t batch
   const int64_t total = shared.chunk_cost[s.num_threads];
   const GroupShares shares =
       group_shares(s.schedule, total, shared.tile_begin[batch_size], shared.most_groups);
-  const int64_t target = shares.begin(s.schedule, g);
+  const int64_t target = shares.begin(g);
   PlanCut cut{};
   if (target >= total) {
     cut.index = shared.tile_begin[batch_size];
@@ -215,7 +215,7 @@ WEFT_HD int32_t find_cut(const PlanSpec& s, const BatchLengths& b, int32_t batch
   }
   shared.cuts[g] = cut;
   shared.cut_key[g] = 2 * cut.index + cut.inside();
-  return shares.num_groups(s.schedule);
+  return static_cast<int32_t>(shares.active);
 }
 
 /// What a group adds to the lists.
@@ -353,11 +353,6 @@ WEFT_HD void finish_merge(const PlanSpec& s, const PlanParams& p, int32_t m,
   for (int32_t lane = 0; lane < s.schedule.head_lanes; ++lane) {
     p.merge_arrivals[m * s.schedule.head_lanes + lane] = 0;
   }
-}
-
-/// Makes ready the counters by which groups of the tail are taken; by one thread a lane.
-WEFT_HD void clear_taken(const PlanSpec& s, const PlanParams& p, int32_t lane) {
-  p.merge_arrivals[s.schedule.num_groups * s.schedule.head_lanes + lane] = 0;
 }
 
 /// An empty plan: every group's range is empty, and the result says why.

@@ -140,9 +140,6 @@ __device__ __forceinline__ void plan_batch(const PlanParams& p) {
   const GroupCount total = place_groups<spec>(p, shared, scan + 2 * PlanSmem::kScanBytes);
   write_whole_tiles(spec, p, chunk_walk(spec, p.lengths, batch_size, thread, shared), shared);
   if (thread < total.merges) finish_merge(spec, p, thread, shared);
-  for (int32_t lane = thread; lane < spec.schedule.head_lanes; lane += spec.num_threads) {
-    clear_taken(spec, p, lane);
-  }
   if (thread == 0) {
     *p.result = PlanResult{shared.chunk_cost[spec.num_threads],
                            batch_size,

@@ -69,7 +69,7 @@ struct PlanShared {
             reinterpret_cast<int32_t*>(base + m.whole_base),
             reinterpret_cast<int32_t*>(base + m.merge_pieces),
             reinterpret_cast<int32_t*>(base + m.merge_states),
-            s.schedule.worker_groups(),
+            s.schedule.num_groups,
             false};
   }
 };

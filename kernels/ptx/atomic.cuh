@@ -18,15 +18,4 @@ __device__ __forceinline__ int32_t add_acq_rel(int32_t* at, int32_t x) {
   return before;
 }
 
-/// Adds one, or makes it zero where it is `most`, on the device's scope and in no order with other
-/// accesses; returns the value before.
-__device__ __forceinline__ int32_t increment_below(int32_t* at, int32_t most) {
-  int32_t before;
-  asm volatile("atom.relaxed.gpu.global.inc.u32 %0, [%1], %2;"
-               : "=r"(before)
-               : "l"(at), "r"(most)
-               : "memory");
-  return before;
-}
-
 }  // namespace weft

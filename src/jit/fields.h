@@ -38,8 +38,6 @@ void for_each_field(const ScheduleSpec& s, Visit&& visit) {
   visit("split_blocks", s.split_blocks);
   visit("min_blocks", s.min_blocks);
   visit("spare_groups", s.spare_groups);
-  visit("tail_groups", s.tail_groups);
-  visit("tail_percent", s.tail_percent);
   visit("max_tile_partial_rows", s.max_tile_partial_rows);
   visit("least_rows", s.least_rows);
   visit("most_rows", s.most_rows);

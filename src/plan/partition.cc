@@ -3,7 +3,6 @@
 #include "src/plan/partition.h"
 
 #include <algorithm>
-#include <vector>
 
 namespace weft {
 
@@ -32,7 +31,7 @@ struct Lists {
   WorkItem* items;
   MergeItem* merges;
   int32_t group = 0;
-  int64_t group_end = shares.begin(spec, 1);
+  int64_t group_end = shares.begin(1);
   int32_t num_items = 0;
   int32_t num_merges = 0;
   int32_t partial_rows = 0;
@@ -78,7 +77,7 @@ void Lists::tiles_of_request(int32_t request, int32_t qo_len, int32_t kv_len, in
     const int64_t before = cost;
     cost += tile_cost(spec.cost, parts.range) * spec.heads_per_lane;
     TilePoint at;
-    for (; group_end < cost; group_end = shares.begin(spec, group + 1)) {
+    for (; group_end < cost; group_end = shares.begin(group + 1)) {
       const TilePoint end = cut_tile(spec, parts.range, group_end - before);
       for_each_part(parts.range, at, end, parts);
       work_indptr[++group] = num_items;
@@ -130,7 +129,7 @@ BatchCost cost_of_batch(const ScheduleSpec& from, const BatchLengths& lengths_fr
 
 int32_t groups_of(const ScheduleSpec& spec, const ScheduleSpec& beside, const BatchLengths& lengths,
                   int32_t n) {
-  if (beside.serves_none()) return spec.worker_groups();
+  if (beside.serves_none()) return spec.num_groups;
   ListCosts costs;
   for (int32_t r = 0; r < n; ++r) {
     costs.own += request_cost(spec, lengths.qo_len(r), lengths.kv_len(r));
@@ -184,7 +183,7 @@ PlanSummary partition(const ScheduleSpec& spec, const BatchLengths& lengths, int
   summary.num_items = lists.num_items;
   summary.num_merges = lists.num_merges;
   summary.partial_rows = lists.partial_rows;
-  summary.active_groups = lists.shares.num_groups(spec);
+  summary.active_groups = static_cast<int32_t>(lists.shares.active);
   summary.total_cost = total.lane;
   return summary;
 }
@@ -199,23 +198,18 @@ int64_t item_cost(const ScheduleSpec& spec, const BatchLengths& lengths, const W
 
 double plan_balance(const ScheduleSpec& spec, const BatchLengths& lengths,
                     const PlanSummary& summary, const int32_t* work_indptr, const WorkItem* items) {
-  const auto workers = static_cast<size_t>(spec.worker_groups());
-  std::vector<int64_t> loads(workers);
+  int64_t busiest = 0;
   int64_t total = 0;
   for (int32_t g = 0; g < spec.num_groups; ++g) {
     int64_t load = 0;
     for (int32_t i = work_indptr[g]; i < work_indptr[g + 1]; ++i) {
       load += item_cost(spec, lengths, items[i]);
     }
+    busiest = std::max(busiest, load);
     total += load;
-    const auto own = static_cast<size_t>(g);
-    // A group of the tail goes to whoever is done first.
-    *(own < workers ? loads.begin() + g : std::min_element(loads.begin(), loads.end())) += load;
   }
   if (total == 0) return 1.0;
-  const int64_t busiest = *std::max_element(loads.begin(), loads.end());
-  const int32_t active = std::min(summary.active_groups, spec.worker_groups());
-  return static_cast<double>(busiest) * active / static_cast<double>(total);
+  return static_cast<double>(busiest) * summary.active_groups / static_cast<double>(total);
 }
 
 }  // namespace weft

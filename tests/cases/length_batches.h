@@ -69,10 +69,6 @@ class LengthRandom {
     s.schedule.min_blocks = in(1, 6);
     s.schedule.max_tile_partial_rows = 8 * s.schedule.qo_tile;
     s.schedule.cost = {in(1, 500), in(1, 1000), in(0, 50), chance(2) ? in(1, 600) : 0};
-    if (s.schedule.num_groups > 1 && chance(3)) {
-      s.schedule.tail_groups = in(1, std::min(s.schedule.num_groups - 1, kMostTailGroups));
-      s.schedule.tail_percent = in(1, 60);
-    }
     s.max_batch_size = max_batch_size;
     s.max_nnz_qo = max_nnz_qo;
     if (chance(3)) add_list(s);
@@ -85,7 +81,6 @@ class LengthRandom {
     s.beside.qo_tile = of({16, 128});
     s.beside.kv_tile = of({16, 128});
     s.beside.num_groups = in(1, 264);
-    s.beside.tail_groups = 0;
     s.beside.cost = {in(1, 500), in(1, 1000), in(0, 50)};
     const bool memory = chance(2);
     ScheduleSpec& few = memory ? s.schedule : s.beside;

@@ -262,11 +262,7 @@ std::vector<int64_t> group_loads(const ScheduleSpec& spec, const BatchOfLengths&
     for (int i = plan.work_indptr[g]; i < plan.work_indptr[g + 1]; ++i) {
       load += item_cost(spec, batch.view(), plan.items[static_cast<size_t>(i)]);
     }
-    if (g < static_cast<size_t>(spec.worker_groups())) {
-      loads.push_back(load);
-    } else {
-      *std::min_element(loads.begin(), loads.end()) += load;
-    }
+    loads.push_back(load);
   }
   return loads;
 }
@@ -280,11 +276,6 @@ ScheduleSpec random_spec(Random& random) {
   s.qo_tile = random.chance(0.5) ? static_cast<int>(random.integer(1, 192)) : pick({16, 64, 192});
   s.kv_tile = pick({1, 13, 16, 64, 128});
   s.num_groups = random.chance(0.5) ? static_cast<int>(random.integer(1, 200)) : pick({1, 8, 132});
-  if (s.num_groups > 1 && random.chance(0.3)) {
-    const int most = std::min(s.num_groups - 1, kMostTailGroups);
-    s.tail_groups = static_cast<int>(random.integer(1, most));
-    s.tail_percent = static_cast<int>(random.integer(1, 60));
-  }
   s.head_lanes = pick({1, 2, 8});
   s.heads_per_lane = pick({1, 1, 2, 3, 8});
   s.causal = random.chance(0.5);
@@ -338,8 +329,7 @@ BatchOfLengths random_batch(Random& random, int batch_size, int max_kv) {
 std::string print(const ScheduleSpec& s) {
   std::ostringstream out;
   out << "group_size " << s.group_size << " qo_tile " << s.qo_tile << " kv_tile " << s.kv_tile
-      << " num_groups " << s.num_groups << " of them tail " << s.tail_groups << " with "
-      << s.tail_percent << " % head_lanes " << s.head_lanes << " heads_per_lane "
+      << " num_groups " << s.num_groups << " head_lanes " << s.head_lanes << " heads_per_lane "
       << s.heads_per_lane << " causal " << s.causal << " window_left " << s.window_left
       << " split_blocks " << s.split_blocks << " min_blocks " << s.min_blocks
       << " max_tile_partial_rows " << s.max_tile_partial_rows << " cost " << s.cost.fixed << "+"

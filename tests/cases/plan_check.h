@@ -46,7 +46,7 @@ std::string check_plan(const ScheduleSpec& spec, const BatchOfLengths& batch,
 std::string check_coverage(const ScheduleSpec& spec, const BatchOfLengths& batch,
                            const PlanLists& plan);
 
-/// Cost of each worker's groups by the model: of the tail, each goes to whoever is done first.
+/// Cost of each group by the model.
 std::vector<int64_t> group_loads(const ScheduleSpec& spec, const BatchOfLengths& batch,
                                  const PlanLists& plan);
 

@@ -89,8 +89,6 @@ TEST(Partition, LoadsAreEven) {
   for (int round = 0; round < 3000; ++round) {
     ScheduleSpec spec = random_spec(random);
     spec.split_blocks = 0;
-    spec.num_groups = spec.worker_groups();
-    spec.tail_groups = 0;
     const BatchOfLengths batch =
         random_batch(random, static_cast<int>(random.integer(1, 60)), 20000);
     const PlanLists plan = tight_plan(spec, batch);
@@ -109,40 +107,6 @@ TEST(Partition, LoadsAreEven) {
         << "round " << round << ": " << print(spec);
   }
   EXPECT_GT(measured, 100);
-}
-
-/// Workers' own groups are even, groups of the tail grow smaller, and what the last ones differ by
-/// is little.
-TEST(Partition, ATailFillsWhatIsLeft) {
-  ScheduleSpec spec;
-  spec.group_size = 4;
-  spec.qo_tile = spec.kv_tile = 16;
-  spec.num_groups = 33 + 99;
-  spec.tail_groups = 99;
-  spec.tail_percent = 12;
-  spec.cost = {700, 490, 0};
-  BatchOfLengths batch;
-  for (int r = 0; r < 64; ++r) batch.add(1, 4096);
-  const PlanLists plan = tight_plan(spec, batch);
-  ASSERT_EQ(check_plan(spec, batch, plan), "");
-  EXPECT_EQ(plan.summary.active_groups, 132);
-  const std::vector<int64_t> loads = group_loads(spec, batch, plan);
-  const auto [least, most] = std::minmax_element(loads.begin(), loads.end());
-  EXPECT_LE(static_cast<double>(*most), 1.02 * static_cast<double>(*least));
-  const auto blocks_of = [&](size_t group) {
-    int keys = 0;
-    for (int i = plan.work_indptr[group]; i < plan.work_indptr[group + 1]; ++i) {
-      keys +=
-          plan.items[static_cast<size_t>(i)].kv_end - plan.items[static_cast<size_t>(i)].kv_begin;
-    }
-    return keys / spec.kv_tile;
-  };
-  EXPECT_GE(blocks_of(33), 2 * blocks_of(33 + 66));
-  EXPECT_LE(blocks_of(131), 2);
-  // A short call has none: pieces cost more than what they even out.
-  BatchOfLengths few;
-  few.add(1, 4096);
-  EXPECT_LE(tight_plan(spec, few).summary.active_groups, 33);
 }
 
 /// A piece of many rows leaves a large state: it is worth its blocks, or the tile stays whole.

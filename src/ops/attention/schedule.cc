@@ -26,7 +26,7 @@ AttentionLayout attention_layout(const AttentionConfig& config, const AttentionS
   layout.work_indptr = arena.take<int32_t>(static_cast<size_t>(s.num_groups) + 1);
   layout.items = arena.take<WorkItem>(static_cast<size_t>(capacity.items));
   layout.merges = arena.take<MergeItem>(static_cast<size_t>(capacity.merges));
-  layout.merge_arrivals = arena.take<int32_t>((static_cast<size_t>(s.num_groups) + 1) * lanes);
+  layout.merge_arrivals = arena.take<int32_t>(static_cast<size_t>(capacity.merges) * lanes);
   layout.partial_rows = static_cast<int>(capacity.partial_rows);
   if (partials != nullptr) {
     check_same_partials(*partials, rows);

@@ -20,9 +20,6 @@ constexpr int kReservedSmem = 1024;  // the driver keeps 1 KB a CTA
 // docs/kernels/prefill.md).
 constexpr int kEnoughPercent = 62;
 
-// Of a long call's cost, for whoever is done first.
-constexpr int kTailPercent = 12;
-
 [[noreturn]] void unsupported(const char* field, const std::string& expected,
                               const std::string& got) {
   fail(ErrorKind::unsupported, field, expected + " on CUDA", got);
@@ -108,16 +105,14 @@ ScheduleSpec general_schedule(const AttentionConfig& c, const Target& t, Attenti
   s.kv_tile = 16;
   s.split_blocks = c.schedule == ScheduleMode::batch_invariant ? c.split_kv / s.kv_tile : 0;
   s.max_tile_partial_rows = s.split_blocks > 0 ? 8 * s.qo_tile : 0;
-  s.tail_groups = qo_tile == token_tile(c) ? kMostTailGroups : 0;
-  s.tail_percent = kTailPercent;
   const int workers = t.num_sms * mma_spec(spec, t).ctas_per_sm;
   s.head_lanes = head_lanes(c.num_kv_heads, workers);
   s.heads_per_lane = c.num_kv_heads / s.head_lanes;
-  s.num_groups = std::max(1, workers / s.head_lanes) + s.tail_groups;
+  s.num_groups = std::max(1, workers / s.head_lanes);
   s.causal = c.mask == MaskMode::causal;
   s.window_left = c.window_left;
   s.min_blocks = 1;  // 1 x 1k: 7.3 us, with 2 7.7, with 4 7.45, with 8 8.5
-  s.spare_groups = s.worker_groups() / 16;
+  s.spare_groups = s.num_groups / 16;
   // ns: a block of 16 keys is read at the worker's share of 4.4 TB/s.
   const int block_bytes = s.kv_tile * (c.head_dim_qk + c.head_dim_vo) * size_of(c.dtype_kv);
   s.cost.fixed = 700;
@@ -161,7 +156,6 @@ AttentionMmaSpec mma_spec(const AttentionSpec& spec, const Target& target) {
   s.qo_tile = schedule.qo_tile;
   s.num_warps = kNumWarps;
   s.fixed_splits = schedule.split_blocks > 0;
-  s.tail = schedule.tail_groups > 0;
   return fitted(s, target);
 }
 
@@ -185,8 +179,6 @@ AttentionSpec select_attention_cuda(const AttentionConfig& c, const Target& t) {
   if (kept.empty()) {
     spec.unit = AttentionUnit::cuda_wgmma;
     few.enough_percent = kEnoughPercent;
-    few.num_groups = few.worker_groups();  // it has some of them, beside the other list
-    few.tail_groups = 0;
     spec.schedule = wgmma_schedule(c, wgmma_spec(c), t.num_sms);
   } else if (few.qo_tile == spec.schedule.qo_tile) {
     return spec;
@@ -220,8 +212,6 @@ AttentionMmaParams mma_params(const AttentionSpec& spec, const AttentionParams& 
   p.page = FastDivisor::of(args.lengths.page_size);
   p.split = FastDivisor::of(s.split_blocks * s.kv_tile);
   p.heads_per_lane = s.heads_per_lane;
-  p.tail_begin = s.worker_groups();
-  p.num_groups = s.num_groups;
   p.window_hint = s.window_left;
   const auto on_vectors = [](const void* base, DType dtype,
                              std::initializer_list<int64_t> strides) {
@@ -256,9 +246,9 @@ std::string explain_splits(const AttentionConfig& c, const AttentionSpec& spec) 
 }
 
 std::string explain_workers(const ScheduleSpec& s) {
-  return std::to_string(s.num_workers()) + " = " + std::to_string(s.worker_groups()) +
-         " groups x " + std::to_string(s.head_lanes) + " head lanes of " +
-         std::to_string(s.heads_per_lane) + " KV heads\n";
+  return std::to_string(s.num_workers()) + " = " + std::to_string(s.num_groups) + " groups x " +
+         std::to_string(s.head_lanes) + " head lanes of " + std::to_string(s.heads_per_lane) +
+         " KV heads\n";
 }
 
 std::string explain_short_queries(const AttentionSpec& spec, const AttentionMmaSpec& k) {

@@ -27,9 +27,6 @@ void for_each_field(const AttentionMmaSpec& s, Visit&& visit) {
   visit("num_warps", s.num_warps);
   visit("ctas_per_sm", s.ctas_per_sm);
   visit("fixed_splits", s.fixed_splits);
-  visit("tail", s.tail);
-  visit("prefetch_stages", s.prefetch_stages);
-  visit("merge_loads", s.merge_loads);
 }
 
 template <>

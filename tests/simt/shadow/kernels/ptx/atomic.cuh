@@ -12,10 +12,4 @@ inline int32_t add_acq_rel(int32_t* at, int32_t x) {
   return before;
 }
 
-inline int32_t increment_below(int32_t* at, int32_t most) {
-  const int32_t before = *at;
-  *at = before >= most ? 0 : before + 1;
-  return before;
-}
-
 }  // namespace weft
