@@ -89,7 +89,7 @@ struct BatchLengths {
 
   WEFT_HD int32_t qo_len(int32_t r) const { return qo_indptr[r + 1] - qo_indptr[r]; }
   WEFT_HD int32_t kv_len(int32_t r) const {
-    // Asked for in any case: on a device, one load that would wait for the others less.
+    // Read in any case: on a device, a load that would else wait for the other two.
     const int32_t last = page_size == 0 ? 0 : last_page_len[r];
     const int32_t n = kv_indptr[r + 1] - kv_indptr[r];
     return page_size == 0 || n == 0 ? n : (n - 1) * page_size + last;

@@ -33,8 +33,7 @@ class DevicePlan {
         work_indptr_(device, static_cast<size_t>(spec.schedule.num_groups) + 1),
         items_(device, static_cast<size_t>(capacity_.items)),
         merges_(device, static_cast<size_t>(capacity_.merges)),
-        arrivals_(device,
-                  static_cast<size_t>(capacity_.merges * spec.schedule.head_lanes)),
+        arrivals_(device, static_cast<size_t>(capacity_.merges * spec.schedule.head_lanes)),
         result_(device, 1) {}
 
   // Lengths are given padded to max_batch_size, so that a graph may read its size on the device.
