@@ -66,11 +66,8 @@ struct MmaWalk {
     const int32_t r = item.request;
     first_token = lengths.qo_indptr[r];
     first_page = lengths.kv_indptr[r];
-    qo_len = lengths.qo_indptr[r + 1] - first_token;
-    kv_len = lengths.kv_indptr[r + 1] - first_page;
-    if (lengths.page_size > 0 && kv_len > 0) {
-      kv_len = (kv_len - 1) * lengths.page_size + lengths.last_page_len[r];
-    }
+    qo_len = lengths.qo_len(r);
+    kv_len = lengths.kv_len(r);
     const int32_t token = p.group.quotient(item.row_begin);
     visible = window_begin(token, qo_len, kv_len, p.args.window_left);
     head = item.head_begin;

@@ -25,6 +25,13 @@ using uint64_t = unsigned long long;
 #define WEFT_HD inline __attribute__((always_inline))
 #endif
 
+// In front of a short loop that a device compiler must not write out.
+#if defined(__CUDACC__)
+#define WEFT_KEEP_LOOP _Pragma("unroll 1")
+#else
+#define WEFT_KEEP_LOOP
+#endif
+
 namespace weft {
 
 template <class T>

@@ -39,19 +39,23 @@ inline constexpr int64_t kSpareFixed = 8;  // times the fixed cost of a piece
 /// used whole, since what it leaves idle computes nothing for the other list either.
 WEFT_HD GroupShares group_shares(const ScheduleSpec& s, int64_t total_cost, int64_t num_tiles,
                                  int32_t most_groups) {
-  int64_t active = clamp_to<int64_t>(total_cost / least_share(s), 1, most_groups);
-  const int64_t tiles = num_tiles * s.heads_per_lane;
-  if (s.spare_groups > 0 && tiles > 0 && most_groups == s.num_groups) {
-    const int64_t even =
-        tiles > active ? ceil_div(tiles, ceil_div(tiles, active)) : active / tiles * tiles;
+  uint32_t active =
+      static_cast<uint32_t>(clamp_to<int64_t>(total_cost / least_share(s), 1, most_groups));
+  int64_t share = total_cost / active;
+  const int64_t all_tiles = num_tiles * s.heads_per_lane;
+  const bool may_spare = s.spare_groups > 0 && most_groups == s.num_groups;
+  if (may_spare && all_tiles > 0 && all_tiles < int64_t{1} << 30) {
+    const uint32_t tiles = static_cast<uint32_t>(all_tiles);  // 32-bit divisions are far shorter
+    const uint32_t each = (tiles + active - 1) / active;
+    const uint32_t even = tiles > active ? (tiles + each - 1) / each : active / tiles * tiles;
     // What the others do more must not take long: at 250 us a call it lost 3 to 6 us.
-    const bool short_enough =
-        total_cost / active * (active - even) <= kSpareFixed * s.cost.fixed * even;
-    if (even >= active - s.spare_groups && short_enough) active = even;
+    const bool short_enough = share * (active - even) <= kSpareFixed * s.cost.fixed * even;
+    if (even < active && even + s.spare_groups >= active && short_enough) {
+      active = even;
+      share = total_cost / active;
+    }
   }
-  const int64_t share = total_cost / active;
-  return {total_cost, share, static_cast<uint32_t>(total_cost - share * active),
-          static_cast<uint32_t>(active)};
+  return {total_cost, share, static_cast<uint32_t>(total_cost - share * active), active};
 }
 
 /// Rounds an offset into a tile's cost to a block at which the tile may be cut: 0 and num_blocks
@@ -59,8 +63,9 @@ WEFT_HD GroupShares group_shares(const ScheduleSpec& s, int64_t total_cost, int6
 WEFT_HD int32_t cut_block(const ScheduleSpec& s, const TileRange& t, int64_t offset) {
   const int64_t per_block = block_cost(s.cost, t.rows);
   const int32_t n = t.num_blocks;
-  const int64_t near = (offset - s.cost.fixed + per_block / 2) / per_block;
-  const int32_t block = static_cast<int32_t>(clamp_to<int64_t>(near, 0, n));
+  const int64_t beyond = max_of<int64_t>(0, offset - s.cost.fixed + per_block / 2);
+  const int64_t near = s.cost.per_block_row == 0 ? beyond / s.cost.per_block : beyond / per_block;
+  const int32_t block = static_cast<int32_t>(min_of<int64_t>(near, n));
   const int32_t nearest_end = block * int64_t{2} < n ? 0 : n;
   if (s.split_blocks == 0) {
     const int32_t least = least_blocks(s, t.rows);
@@ -89,7 +94,7 @@ struct TilePoint {
 /// REQUIRES: 0 <= offset < tile_cost * heads_per_lane.
 WEFT_HD TilePoint cut_tile(const ScheduleSpec& s, const TileRange& t, int64_t offset) {
   const int64_t one_head = tile_cost(s.cost, t);
-  const int32_t head = static_cast<int32_t>(offset / one_head);
+  const int32_t head = s.heads_per_lane == 1 ? 0 : static_cast<int32_t>(offset / one_head);
   if (t.num_blocks == 0) return {head, 0};
   const int32_t block = cut_block(s, t, offset - head * one_head);
   return block == t.num_blocks ? TilePoint{head + 1, 0} : TilePoint{head, block};
@@ -99,13 +104,17 @@ WEFT_HD TilePoint cut_tile(const ScheduleSpec& s, const TileRange& t, int64_t of
 /// a part of one head's KV, sink.whole(head_begin, head_end) for heads with all of theirs.
 template <class Sink>
 WEFT_HD void for_each_part(const TileRange& t, TilePoint from, TilePoint to, Sink& sink) {
-  if (from.head == to.head) {
-    if (from.block < to.block) sink.piece(from.head, from.block, to.block);
-    return;
+  // One place for each call: the planner is as fast as its code is short.
+  while (from.head < to.head || (from.head == to.head && from.block < to.block)) {
+    if (from.head < to.head && from.block == 0) {
+      sink.whole(from.head, to.head);
+      from.head = to.head;
+    } else {
+      const bool last = from.head == to.head;
+      sink.piece(from.head, from.block, last ? to.block : t.num_blocks);
+      from = last ? to : TilePoint{from.head + 1, 0};
+    }
   }
-  if (from.block > 0) sink.piece(from.head++, from.block, t.num_blocks);
-  if (from.head < to.head) sink.whole(from.head, to.head);
-  if (to.block > 0) sink.piece(to.head, 0, to.block);
 }
 
 /// Heads [head_begin, head_end) of a tile with all of their KV.

@@ -54,7 +54,7 @@ struct ScheduleSpec {
 /// Whole tiles of heads [head_begin, head_end) of the lane, or one piece of one head's tile.
 /// A whole tile or the first piece owns KV from 0, whatever the window; the executor starts at the
 /// first visible block.
-struct WorkItem {
+struct alignas(16) WorkItem {
   int32_t request;
   int32_t row_begin;  // first packed row of the tile
   int32_t head_begin;
@@ -68,7 +68,7 @@ struct WorkItem {
 
 /// A tile cut into pieces: `num_states` states of `rows` rows each, contiguous from partial_row in
 /// ascending KV order. Whichever piece finishes last folds them in that order.
-struct MergeItem {
+struct alignas(16) MergeItem {
   int32_t request;
   int32_t row_begin;
   int32_t rows;
@@ -76,6 +76,7 @@ struct MergeItem {
   int32_t num_pieces;
   int32_t num_states;
   int32_t partial_row;
+  int32_t zero = 0;  // so that it has 32 bytes
   bool operator==(const MergeItem&) const = default;
 };
 
@@ -88,9 +89,10 @@ struct BatchLengths {
 
   WEFT_HD int32_t qo_len(int32_t r) const { return qo_indptr[r + 1] - qo_indptr[r]; }
   WEFT_HD int32_t kv_len(int32_t r) const {
+    // Read in any case: on a device, a load that would else wait for the other two.
+    const int32_t last = page_size == 0 ? 0 : last_page_len[r];
     const int32_t n = kv_indptr[r + 1] - kv_indptr[r];
-    if (page_size == 0 || n == 0) return n;
-    return (n - 1) * page_size + last_page_len[r];
+    return page_size == 0 || n == 0 ? n : (n - 1) * page_size + last;
   }
 };
 

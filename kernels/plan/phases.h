@@ -34,12 +34,12 @@ WEFT_HD void add_shared(int32_t* sum, int32_t value) {
 
 /// What is wrong with request r, or PlanError::none.
 WEFT_HD PlanError request_error(const BatchLengths& b, int32_t r) {
+  const int32_t last = b.page_size == 0 ? 0 : b.last_page_len[r];  // asked for with the others
   if (b.qo_len(r) < 0) return PlanError::qo_indptr;
   const int64_t n = b.kv_indptr[r + 1] - int64_t{b.kv_indptr[r]};
   if (n < 0) return PlanError::kv_indptr;
   if (b.page_size == 0 || n == 0) return PlanError::none;
   if (n * b.page_size > 0x7fffffff) return PlanError::kv_indptr;
-  const int32_t last = b.last_page_len[r];
   return last < 1 || last > b.page_size ? PlanError::last_page_len : PlanError::none;
 }
 
@@ -55,25 +55,39 @@ WEFT_HD RequestChunk request_chunk(const PlanSpec& s, int32_t batch_size, int32_
   return {begin, min_of(begin + each, batch_size)};
 }
 
-/// Tiles of the thread's requests. The first request that is wrong, with why, goes to `error` as
-/// request * 8 + PlanError, unless a lower one is there.
-WEFT_HD int32_t count_tiles(const PlanSpec& s, const BatchLengths& b, int32_t batch_size,
-                            int32_t thread, uint32_t& error) {
-  const RequestChunk chunk = request_chunk(s, batch_size, thread);
+/// Of the requests of one thread.
+struct RequestSums {
   int32_t tiles = 0;
+  int64_t cost = 0;   // of a lane, of requests of one tile
+  bool many = false;  // some request has more
+};
+
+/// Sums of the thread's requests. The first request that is wrong, with why, goes to `error` as
+/// request * 8 + PlanError, unless a lower one is there.
+WEFT_HD RequestSums sum_requests(const PlanSpec& s, const BatchLengths& b, int32_t batch_size,
+                                 int32_t thread, uint32_t& error) {
+  const RequestChunk chunk = request_chunk(s, batch_size, thread);
+  RequestSums sums;
   for (int32_t r = chunk.begin; r < chunk.end; ++r) {
     PlanError wrong = request_error(b, r);
-    if (b.qo_len(r) > s.max_nnz_qo) wrong = PlanError::too_many_tokens;
+    const int32_t qo_len = b.qo_len(r);
+    if (qo_len > s.max_nnz_qo) wrong = PlanError::too_many_tokens;
     if (wrong != PlanError::none) {
       error = min_of(error, static_cast<uint32_t>(r) * 8 + static_cast<uint32_t>(wrong));
-      return 0;
+      return {};
     }
-    tiles += num_tiles(s.schedule, b.qo_len(r));
+    const int32_t tiles = num_tiles(s.schedule, qo_len);
+    sums.tiles += tiles;
+    sums.many |= tiles > 1;
+    if (tiles == 1) {
+      sums.cost += tile_cost(s.schedule.cost, only_tile(s.schedule, qo_len, b.kv_len(r))) *
+                   s.schedule.heads_per_lane;
+    }
   }
-  return tiles;
+  return sums;
 }
 
-/// What the thread's requests cost by the list that serves them. REQUIRES: count_tiles found them
+/// What the thread's requests cost by the list that serves them. REQUIRES: sum_requests found them
 /// right.
 WEFT_HD ListCosts list_costs(const PlanSpec& s, const BatchLengths& b, int32_t batch_size,
                              int32_t thread) {
@@ -86,12 +100,15 @@ WEFT_HD ListCosts list_costs(const PlanSpec& s, const BatchLengths& b, int32_t b
   return costs;
 }
 
+/// `tiles`: of the thread's requests.
 WEFT_HD void store_tile_begin(const PlanSpec& s, const BatchLengths& b, int32_t batch_size,
-                              int32_t thread, int32_t tiles_before, const PlanShared& shared) {
+                              int32_t thread, int32_t tiles_before, int32_t tiles,
+                              const PlanShared& shared) {
   const RequestChunk chunk = request_chunk(s, batch_size, thread);
+  const bool one = chunk.end - chunk.begin == 1;
   for (int32_t r = chunk.begin; r < chunk.end; ++r) {
     shared.tile_begin[r] = tiles_before;
-    tiles_before += num_tiles(s.schedule, b.qo_len(r));
+    tiles_before += one ? tiles : num_tiles(s.schedule, b.qo_len(r));
   }
   if (chunk.end == batch_size) shared.tile_begin[batch_size] = tiles_before;
 }
@@ -134,14 +151,20 @@ WEFT_HD int32_t request_of(const PlanShared& shared, int32_t batch_size, int32_t
   return last_not_above(shared.tile_begin, batch_size, position);
 }
 
-/// The tiles of one thread.
+/// The tiles of one thread: those of its requests where each has at most one, else an equal share.
 WEFT_HD TileWalk chunk_walk(const PlanSpec& s, const BatchLengths& b, int32_t batch_size,
                             int32_t thread, const PlanShared& shared) {
-  const int32_t tiles = shared.tile_begin[batch_size];
-  const int32_t each = ceil_div(tiles, s.num_threads);
   TileWalk walk{};
-  walk.position = min_of(thread * each, tiles);
-  walk.end = min_of(walk.position + each, tiles);
+  if (shared.many_tiles) {
+    const int32_t tiles = shared.tile_begin[batch_size];
+    const int32_t each = ceil_div(tiles, s.num_threads);
+    walk.position = min_of(thread * each, tiles);
+    walk.end = min_of(walk.position + each, tiles);
+  } else {
+    const RequestChunk chunk = request_chunk(s, batch_size, thread);
+    walk.position = shared.tile_begin[chunk.begin];
+    walk.end = shared.tile_begin[chunk.end];
+  }
   if (walk.position == walk.end) return walk;
   walk.request = request_of(shared, batch_size, walk.position);
   walk.enter(b, shared);
@@ -177,16 +200,13 @@ WEFT_HD PlanCut cut_in_chunk(const PlanSpec& s, const BatchLengths& b, int32_t b
   }
 }
 
-WEFT_HD GroupShares group_shares_of(const PlanSpec& s, int64_t total, int32_t batch_size,
-                                    const PlanShared& shared) {
-  return group_shares(s.schedule, total, shared.tile_begin[batch_size], shared.most_groups);
-}
-
-/// Finds where group g begins; g = num_groups is the end.
-WEFT_HD void find_cut(const PlanSpec& s, const BatchLengths& b, int32_t batch_size, int32_t g,
-                      const PlanShared& shared) {
+/// Finds where group g begins; g = num_groups is the end. Returns how many groups get work.
+WEFT_HD int32_t find_cut(const PlanSpec& s, const BatchLengths& b, int32_t batch_size, int32_t g,
+                         const PlanShared& shared) {
   const int64_t total = shared.chunk_cost[s.num_threads];
-  const int64_t target = group_shares_of(s, total, batch_size, shared).begin(g);
+  const GroupShares shares =
+      group_shares(s.schedule, total, shared.tile_begin[batch_size], shared.most_groups);
+  const int64_t target = shares.begin(g);
   PlanCut cut{};
   if (target >= total) {
     cut.index = shared.tile_begin[batch_size];
@@ -195,6 +215,7 @@ WEFT_HD void find_cut(const PlanSpec& s, const BatchLengths& b, int32_t batch_si
   }
   shared.cuts[g] = cut;
   shared.cut_key[g] = 2 * cut.index + cut.inside();
+  return static_cast<int32_t>(shares.active);
 }
 
 /// What a group adds to the lists.
@@ -204,40 +225,6 @@ struct GroupCount {
   int32_t rows;
 };
 
-/// Counts the parts of a cut tile.
-struct CountParts {
-  const ScheduleSpec& spec;
-  const TileRange& range;
-  GroupCount count;
-
-  WEFT_HD void whole(int32_t, int32_t) { ++count.items; }
-  WEFT_HD void piece(int32_t head, int32_t block_begin, int32_t block_end) {
-    const WorkItem item = piece_item(spec, 0, 0, range, head, block_begin, block_end);
-    ++count.items;
-    count.merges += block_begin == 0;
-    count.rows += num_states(spec, range, item.kv_begin, item.kv_end) * range.rows;
-  }
-};
-
-/// A group's share of the tile it begins in, when it begins inside it: up to its end, or up to the
-/// next cut.
-template <class Sink>
-WEFT_HD void first_parts(const ScheduleSpec& s, const PlanCut& begin, const PlanCut& end,
-                         Sink& sink) {
-  const TilePoint tile_end{s.heads_per_lane, 0};
-  if (begin.inside()) {
-    for_each_part(begin.range, begin.at, end.index == begin.index ? end.at : tile_end, sink);
-  }
-}
-
-/// A group's share of the tile it ends in, when it holds that tile from its start.
-template <class Sink>
-WEFT_HD void last_parts(const PlanCut& begin, const PlanCut& end, Sink& sink) {
-  if (end.inside() && !(begin.inside() && begin.index == end.index)) {
-    for_each_part(end.range, TilePoint{}, end.at, sink);
-  }
-}
-
 /// The whole tiles of a group, [first, end.index).
 WEFT_HD int32_t first_whole(const PlanCut& begin) { return begin.index + begin.inside(); }
 
@@ -245,27 +232,72 @@ WEFT_HD int32_t num_whole(const PlanCut& begin, const PlanCut& end) {
   return max_of(0, end.index - first_whole(begin));
 }
 
-WEFT_HD GroupCount count_group(const PlanSpec& s, int32_t g, const PlanShared& shared) {
-  const PlanCut& begin = shared.cuts[g];
-  const PlanCut& end = shared.cuts[g + 1];
-  CountParts first{s.schedule, begin.range, {}};
-  first_parts(s.schedule, begin, end, first);
-  CountParts last{s.schedule, end.range, {}};
-  last_parts(begin, end, last);
-  return {first.count.items + num_whole(begin, end) + last.count.items,
-          first.count.merges + last.count.merges, first.count.rows + last.count.rows};
+/// What a group has of the tiles it shares with others, in order: of the one it begins inside,
+/// then, behind sink.whole_tiles(), of the one it ends inside. sink.enter(cut) names the tile.
+template <class Sink>
+WEFT_HD void for_each_shared_part(const ScheduleSpec& s, const PlanCut& begin, const PlanCut& end,
+                                  Sink& sink) {
+  const bool same = begin.inside() && begin.index == end.index;
+  WEFT_KEEP_LOOP
+  for (int32_t side = 0; side < 2; ++side) {
+    const PlanCut& cut = side == 0 ? begin : end;
+    if (side == 1) sink.whole_tiles();
+    if (!cut.inside() || (side == 1 && same)) continue;
+    sink.enter(cut);
+    const TilePoint to = side == 1 || same ? end.at : TilePoint{s.heads_per_lane, 0};
+    const TilePoint from = side == 0 ? begin.at : TilePoint{};
+    if (s.heads_per_lane > 1) {
+      for_each_part(cut.range, from, to, sink);
+    } else {  // at most a piece of the one head: less code on a device
+      const int32_t block_end = to.head > 0 ? cut.range.num_blocks : to.block;
+      if (from.block < block_end) sink.piece(0, from.block, block_end);
+    }
+  }
 }
 
-/// Writes the parts of a cut tile.
+/// Counts what a group has.
+struct CountParts {
+  const ScheduleSpec& spec;
+  const PlanCut& begin;
+  const PlanCut& end;
+  const TileRange* range = nullptr;
+  GroupCount count{};
+
+  WEFT_HD void enter(const PlanCut& cut) { range = &cut.range; }
+  WEFT_HD void whole_tiles() { count.items += num_whole(begin, end); }
+  WEFT_HD void whole(int32_t, int32_t) { ++count.items; }
+  WEFT_HD void piece(int32_t head, int32_t block_begin, int32_t block_end) {
+    const WorkItem item = piece_item(spec, 0, 0, *range, head, block_begin, block_end);
+    ++count.items;
+    count.merges += block_begin == 0;
+    count.rows += num_states(spec, *range, item.kv_begin, item.kv_end) * range->rows;
+  }
+};
+
+WEFT_HD GroupCount count_group(const PlanSpec& s, int32_t g, const PlanShared& shared) {
+  CountParts parts{s.schedule, shared.cuts[g], shared.cuts[g + 1]};
+  for_each_shared_part(s.schedule, parts.begin, parts.end, parts);
+  return parts.count;
+}
+
+/// Writes what a group has of shared tiles, and where its whole ones go.
 struct WriteParts {
   const ScheduleSpec& spec;
   const PlanParams& params;
   const PlanShared& shared;
-  const PlanCut* cut;
+  const PlanCut& begin;
+  const PlanCut& end;
   int32_t item;   // the next one
   int32_t merge;  // the next one to open
   int32_t row;
+  const PlanCut* cut = nullptr;
+  int32_t whole_base = 0;
 
+  WEFT_HD void enter(const PlanCut& of) { cut = &of; }
+  WEFT_HD void whole_tiles() {
+    whole_base = item - first_whole(begin);
+    item += num_whole(begin, end);
+  }
   WEFT_HD void whole(int32_t head_begin, int32_t head_end) {
     params.items[item++] =
         whole_item(spec, cut->request, cut->tile, cut->range, head_begin, head_end);
@@ -286,45 +318,29 @@ struct WriteParts {
   }
 };
 
-/// Writes what a group has of cut tiles, and where its whole tiles go. `before` counts all groups
-/// before it.
+/// Writes what a group has of shared tiles, and where its whole tiles go. `before` counts all
+/// groups before it.
 WEFT_HD void place_group(const PlanSpec& s, const PlanParams& p, int32_t g, GroupCount before,
                          const PlanShared& shared) {
-  const PlanCut& begin = shared.cuts[g];
-  const PlanCut& end = shared.cuts[g + 1];
   p.work_indptr[g] = before.items;
-  WriteParts parts{s.schedule, p, shared, &begin, before.items, before.merges, before.rows};
-  first_parts(s.schedule, begin, end, parts);
-  shared.groups[g] = {before.items, before.merges, before.rows, parts.item - first_whole(begin)};
-  parts.item += num_whole(begin, end);
-  parts.cut = &end;
-  last_parts(begin, end, parts);
+  WriteParts parts{
+      s.schedule,    p,          shared, shared.cuts[g], shared.cuts[g + 1], before.items,
+      before.merges, before.rows};
+  for_each_shared_part(s.schedule, parts.begin, parts.end, parts);
+  shared.whole_base[g] = parts.whole_base;
 }
 
-/// The last group that begins at or before the start of a tile, searched from where its cost lies.
-WEFT_HD int32_t group_of(const PlanSpec& s, int32_t position, int64_t cost_before,
-                         const PlanShared& shared) {
-  const float total = static_cast<float>(shared.chunk_cost[s.num_threads]);
-  const float share = max_of(total * (1.0f / static_cast<float>(s.schedule.num_groups)),
-                             static_cast<float>(least_share(s.schedule)));
-  const int32_t last = s.schedule.num_groups - 1;
-  // Only where the search starts: rounding costs a step, never a wrong group.
-  int32_t g = min_of(static_cast<int32_t>(static_cast<float>(cost_before) / share), last);
-  while (g < last && shared.cut_key[g + 1] <= 2 * position) ++g;
-  while (g > 0 && shared.cut_key[g] > 2 * position) --g;
-  return g;
-}
-
-/// Writes the tiles of one thread that no group cuts. `cost_before` is that of all tiles before.
+/// Writes the tiles of one thread that no group cuts.
 WEFT_HD void write_whole_tiles(const PlanSpec& s, const PlanParams& p, TileWalk walk,
-                               int64_t cost_before, const PlanShared& shared) {
+                               const PlanShared& shared) {
   const BatchLengths& b = p.lengths;
   if (walk.position == walk.end) return;
-  int32_t g = group_of(s, walk.position, cost_before, shared);
+  // The last group that begins at or before the start of the first one.
+  int32_t g = last_not_above(shared.cut_key, s.schedule.num_groups, 2 * walk.position);
   for (; walk.position < walk.end; walk.next(b, shared)) {
     while (shared.cut_key[g + 1] <= 2 * walk.position) ++g;
     if (shared.cut_key[g + 1] == 2 * walk.position + 1) continue;  // cut: its groups wrote it
-    p.items[shared.groups[g].whole_base + walk.position] = whole_item(
+    p.items[shared.whole_base[g] + walk.position] = whole_item(
         s.schedule, walk.request, walk.tile, walk.range(s.schedule), 0, s.schedule.heads_per_lane);
   }
 }

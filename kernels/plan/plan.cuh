@@ -11,37 +11,68 @@
 namespace weft {
 namespace planner {
 
-/// Checks and counts tiles. False, with an empty plan written, when the batch is wrong.
+inline constexpr uint32_t kFine = 0xffffffffu;
+
+/// An empty plan and why.
+template <PlanSpec spec>
+__device__ __forceinline__ void report_error(const PlanParams& p, uint32_t error, char* scan) {
+  uint32_t* first = reinterpret_cast<uint32_t*>(scan);
+  __syncthreads();  // the scan's readers
+  if (threadIdx.x == 0) *first = kFine;
+  __syncthreads();
+  if (error != kFine) atomicMin(first, error);
+  __syncthreads();
+  write_empty(spec, p, static_cast<int32_t>(threadIdx.x), static_cast<PlanError>(*first % 8),
+              static_cast<int32_t>(*first / 8));
+}
+
+/// Checks the batch, lays its tiles end to end and gives each thread some of them, with the cost of
+/// all before. A decode step, where requests have a tile at most, needs one prefix sum for both.
+/// False, with an empty plan written, when the batch is wrong.
 template <PlanSpec spec>
 __device__ __forceinline__ bool lay_out_tiles(const PlanParams& p, int32_t batch_size,
-                                              const PlanShared& shared, char* scan) {
+                                              PlanShared& shared, char* scan) {
+  constexpr int32_t kWarps = spec.num_threads / 32;
   const int32_t thread = static_cast<int32_t>(threadIdx.x);
-  constexpr uint32_t kFine = 0xffffffffu;
   uint32_t error = kFine;
-  int32_t tiles = 0;
+  RequestSums mine;
   if (batch_size > spec.max_batch_size || batch_size < 0) {
     error = static_cast<uint32_t>(PlanError::too_many_requests);
   } else {
-    tiles = count_tiles(spec, p.lengths, batch_size, thread, error);
     const int64_t nnz_qo = int64_t{p.lengths.qo_indptr[batch_size]} - p.lengths.qo_indptr[0];
+    mine = sum_requests(spec, p.lengths, batch_size, thread, error);
     if (nnz_qo > spec.max_nnz_qo) {
       error = min_of(error, static_cast<uint32_t>(PlanError::too_many_tokens));
     }
   }
-  if (__syncthreads_or(error != kFine)) {
-    uint32_t* first = reinterpret_cast<uint32_t*>(scan);
-    if (thread == 0) *first = kFine;
-    __syncthreads();
-    if (error != kFine) atomicMin(first, error);
-    __syncthreads();
-    write_empty(spec, p, thread, static_cast<PlanError>(*first % 8),
-                static_cast<int32_t>(*first / 8));
-    return false;
+  Sums<int64_t, 2> total;
+  VotingBarrier unusual{error != kFine || mine.many};
+  const Sums<int64_t, 2> before =
+      block_exclusive<kWarps>(Sums<int64_t, 2>{{mine.tiles, mine.cost}},
+                              reinterpret_cast<Sums<int64_t, 2>*>(scan), total, unusual);
+  if (unusual.flag) {
+    if (__syncthreads_or(error != kFine)) {
+      report_error<spec>(p, error, scan);
+      return false;
+    }
+    shared.many_tiles = true;
   }
-  Sums<int32_t, 1> total;
-  const Sums<int32_t, 1> before = block_exclusive<spec.num_threads / 32>(
-      Sums<int32_t, 1>{{tiles}}, reinterpret_cast<Sums<int32_t, 1>*>(scan), total);
-  store_tile_begin(spec, p.lengths, batch_size, thread, before.of[0], shared);
+  store_tile_begin(spec, p.lengths, batch_size, thread, static_cast<int32_t>(before.of[0]),
+                   mine.tiles, shared);
+  int64_t cost_before = before.of[1], cost = total.of[1];
+  if (shared.many_tiles) {
+    __syncthreads();
+    Sums<int64_t, 1> all;
+    cost_before =
+        block_exclusive<kWarps>(
+            Sums<int64_t, 1>{{chunk_cost(
+                spec, p.lengths, chunk_walk(spec, p.lengths, batch_size, thread, shared), shared)}},
+            reinterpret_cast<Sums<int64_t, 1>*>(scan + PlanSmem::kScanBytes), all)
+            .of[0];
+    cost = all.of[0];
+  }
+  shared.chunk_cost[thread] = cost_before;
+  if (thread == 0) shared.chunk_cost[spec.num_threads] = cost;
   __syncthreads();
   return true;
 }
@@ -101,30 +132,24 @@ __device__ __forceinline__ void plan_batch(const PlanParams& p) {
   if constexpr (!spec.beside.serves_none()) {
     share_groups<spec>(p, batch_size, shared, scan + 3 * PlanSmem::kScanBytes);
   }
-  const TileWalk walk = chunk_walk(spec, p.lengths, batch_size, thread, shared);
-  Sums<int64_t, 1> total_cost;
-  const Sums<int64_t, 1> cost_before = block_exclusive<spec.num_threads / 32>(
-      Sums<int64_t, 1>{{chunk_cost(spec, p.lengths, walk, shared)}},
-      reinterpret_cast<Sums<int64_t, 1>*>(scan + PlanSmem::kScanBytes), total_cost);
-  shared.chunk_cost[thread] = cost_before.of[0];
-  if (thread == 0) shared.chunk_cost[spec.num_threads] = total_cost.of[0];
-  __syncthreads();
-  if (thread <= spec.schedule.num_groups) find_cut(spec, p.lengths, batch_size, thread, shared);
+  int32_t active = 0;
+  if (thread <= spec.schedule.num_groups) {
+    active = find_cut(spec, p.lengths, batch_size, thread, shared);
+  }
   __syncthreads();
   const GroupCount total = place_groups<spec>(p, shared, scan + 2 * PlanSmem::kScanBytes);
-  write_whole_tiles(spec, p, walk, cost_before.of[0], shared);
+  write_whole_tiles(spec, p, chunk_walk(spec, p.lengths, batch_size, thread, shared), shared);
   if (thread < total.merges) finish_merge(spec, p, thread, shared);
   if (thread == 0) {
-    *p.result = PlanResult{
-        total_cost.of[0],
-        batch_size,
-        total.items,
-        total.merges,
-        total.rows,
-        static_cast<int32_t>(group_shares_of(spec, total_cost.of[0], batch_size, shared).active),
-        PlanError::none,
-        0,
-        0};
+    *p.result = PlanResult{shared.chunk_cost[spec.num_threads],
+                           batch_size,
+                           total.items,
+                           total.merges,
+                           total.rows,
+                           active,
+                           PlanError::none,
+                           0,
+                           0};
   }
   griddep_publish();
 }

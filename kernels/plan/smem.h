@@ -19,14 +19,6 @@ struct PlanCut {
   WEFT_HD bool inside() const { return at.head > 0 || at.block > 0; }
 };
 
-/// Where a group's output goes.
-struct PlanGroup {
-  int32_t item_begin;
-  int32_t merge_begin;
-  int32_t row_begin;
-  int32_t whole_base;  // item of its whole tile i is whole_base + i
-};
-
 /// Byte offsets; each array is aligned to 16.
 struct PlanSmem {
   static constexpr int32_t kScans = 4;  // a buffer each, so that none waits for another's readers
@@ -36,7 +28,7 @@ struct PlanSmem {
   int32_t tile_begin;
   int32_t cuts;
   int32_t cut_key;
-  int32_t groups;
+  int32_t whole_base;
   int32_t merge_pieces;
   int32_t merge_states;
   int32_t scan;
@@ -48,8 +40,8 @@ struct PlanSmem {
     m.tile_begin = round_up<int32_t>(m.chunk_cost + 8 * (s.num_threads + 1), 16);
     m.cuts = round_up<int32_t>(m.tile_begin + 4 * (s.max_batch_size + 1), 16);
     m.cut_key = round_up<int32_t>(m.cuts + int32_t{sizeof(PlanCut)} * (groups + 1), 16);
-    m.groups = round_up<int32_t>(m.cut_key + 4 * (groups + 1), 16);
-    m.merge_pieces = round_up<int32_t>(m.groups + int32_t{sizeof(PlanGroup)} * groups, 16);
+    m.whole_base = round_up<int32_t>(m.cut_key + 4 * (groups + 1), 16);
+    m.merge_pieces = round_up<int32_t>(m.whole_base + 4 * groups, 16);
     m.merge_states = round_up<int32_t>(m.merge_pieces + 4 * groups, 16);
     m.scan = round_up<int32_t>(m.merge_states + 4 * groups, 16);
     m.bytes = m.scan + kScans * kScanBytes;
@@ -62,10 +54,11 @@ struct PlanShared {
   int32_t* tile_begin;    // [batch_size + 1]: tiles of all requests before
   PlanCut* cuts;          // [num_groups + 1]
   int32_t* cut_key;       // [num_groups + 1]: 2 * index + inside()
-  PlanGroup* groups;      // [num_groups]
+  int32_t* whole_base;    // [num_groups]: item of a group's whole tile i is whole_base + i
   int32_t* merge_pieces;  // [num_groups]
   int32_t* merge_states;  // [num_groups]
   int32_t most_groups;    // that may get work: fewer where another list runs beside
+  bool many_tiles;        // of some request
 
   WEFT_HD static PlanShared in(const PlanSpec& s, char* base) {
     const PlanSmem m = PlanSmem::of(s);
@@ -73,10 +66,11 @@ struct PlanShared {
             reinterpret_cast<int32_t*>(base + m.tile_begin),
             reinterpret_cast<PlanCut*>(base + m.cuts),
             reinterpret_cast<int32_t*>(base + m.cut_key),
-            reinterpret_cast<PlanGroup*>(base + m.groups),
+            reinterpret_cast<int32_t*>(base + m.whole_base),
             reinterpret_cast<int32_t*>(base + m.merge_pieces),
             reinterpret_cast<int32_t*>(base + m.merge_states),
-            s.schedule.num_groups};
+            s.schedule.num_groups,
+            false};
   }
 };
 

@@ -25,6 +25,8 @@ __device__ __forceinline__ void griddep_launch_dependents() {
 /// Ends a kernel whose writes kernels behind it read before their own griddep_wait, as attention
 /// reads its plan: it never calls griddep_launch_dependents, so none of them starts before it has
 /// ended, and by then every thread's writes have reached the device's scope.
-__device__ __forceinline__ void griddep_publish() { __threadfence(); }
+__device__ __forceinline__ void griddep_publish() {
+  asm volatile("fence.acq_rel.gpu;" ::: "memory");
+}
 
 }  // namespace weft

@@ -13,8 +13,10 @@ PlanSpec select_planner(const ScheduleSpec& schedule, int max_batch_size, int ma
   spec.beside = beside;
   spec.max_batch_size = max_batch_size;
   spec.max_nnz_qo = max_nnz_qo;
-  // A thread a request and a thread a group: fewer threads make shorter barriers.
-  const int wanted = std::max({max_batch_size, schedule.num_groups + 1, 128});
+  // A thread a group, and a thread a request up to 256, then one for two: fewer threads make
+  // shorter barriers. 1,024 requests take 9.4 us with 1,024 threads, 8.3 with 512 and 9.7 with 256.
+  const int requests = max_batch_size <= 256 ? max_batch_size : std::max(256, max_batch_size / 2);
+  const int wanted = std::max({requests, schedule.num_groups + 1, 128});
   spec.num_threads = std::min(1024, (wanted + 31) / 32 * 32);
   const int most_smem = target.smem_per_sm - 1024;  // of which the driver keeps 1 KB a CTA
   const int smem = PlanSmem::of(spec).bytes;

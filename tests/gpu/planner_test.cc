@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "src/ops/attention/select.h"
+#include "src/ops/attention/select_cuda.h"
 #include "src/plan/partition.h"
 #include "tests/cases/length_batches.h"
 #include "tests/gpu/gpu.h"
@@ -100,7 +102,7 @@ class DevicePlan {
 
 class PlannerOnGpu : public GpuTest {
  protected:
-  void time_one(const char* name, const LengthBatch& batch);
+  void time_one(const char* name, const LengthBatch& batch, const PlanSpec& spec);
 };
 
 TEST_F(PlannerOnGpu, MatchesTheHostBitForBit) {
@@ -185,6 +187,18 @@ PlanSpec llama_8b(int32_t max_batch_size, const Target& target) {
   return spec;
 }
 
+// As a decode step of the same model is planned.
+PlanSpec decode_spec(int32_t max_batch_size, const Target& target) {
+  AttentionConfig c;
+  c.num_qo_heads = 32;
+  c.num_kv_heads = 8;
+  c.head_dim_qk = 128;
+  c.page_size = 16;
+  c.max_batch_size = c.max_nnz_qo = max_batch_size;
+  const AttentionSpec spec = select_attention_cuda(checked_config(c), target);
+  return select_planner(spec.schedule, max_batch_size, max_batch_size, target);
+}
+
 LengthBatch decode_batch(int32_t size) {
   LengthRandom random(3);
   LengthBatch batch;
@@ -201,10 +215,9 @@ LengthBatch mixed_batch() {
 
 // One plan after another in a graph, so that each waits for the one before: device time plus what a
 // launch adds.
-void PlannerOnGpu::time_one(const char* name, const LengthBatch& batch) {
+void PlannerOnGpu::time_one(const char* name, const LengthBatch& batch, const PlanSpec& spec) {
   constexpr int kLaunches = 20;
   const int32_t size = batch.batch_size();
-  const PlanSpec spec = llama_8b(size, device().target());
   DevicePlan plan(device(), store(), spec);
   plan.write(batch);
   plan.launch(size, false);
@@ -233,7 +246,13 @@ TEST_F(PlannerOnGpu, Time) {
       {"plan_device/b1", decode_batch(1)},       {"plan_device/b64", decode_batch(64)},
       {"plan_device/b256", decode_batch(256)},   {"plan_device/b1024", decode_batch(1024)},
       {"plan_device/b4096", decode_batch(4096)}, {"plan_device/mixed_64", mixed_batch()}};
-  for (const Row& row : rows) time_one(row.name, row.batch);
+  for (const Row& row : rows) {
+    time_one(row.name, row.batch, llama_8b(row.batch.batch_size(), device().target()));
+  }
+  for (const int32_t size : {1, 64, 256, 1024}) {
+    const std::string name = "plan_decode/b" + std::to_string(size);
+    time_one(name.c_str(), decode_batch(size), decode_spec(size, device().target()));
+  }
 }
 
 }  // namespace

@@ -58,7 +58,6 @@ class Emulation {
     }
     if (!lay_out_tiles()) return;
     share_groups();
-    sum_costs();
     for (int32_t g = 0; g <= s_.schedule.num_groups; ++g) {
       planner::find_cut(s_, p_.lengths, p_.batch_size, g, shared_);
     }
@@ -70,7 +69,7 @@ class Emulation {
     }
     p_.work_indptr[s_.schedule.num_groups] = before.items;
     for (int32_t t = s_.num_threads - 1; t >= 0; --t) {  // in no particular order
-      planner::write_whole_tiles(s_, p_, walk(t), shared_.chunk_cost[t], shared_);
+      planner::write_whole_tiles(s_, p_, walk(t), shared_);
     }
     for (int32_t m = 0; m < before.merges; ++m) planner::finish_merge(s_, p_, m, shared_);
     *p_.result = {shared_.chunk_cost[s_.num_threads],
@@ -87,9 +86,10 @@ class Emulation {
  private:
   bool lay_out_tiles() {
     uint32_t error = 0xffffffffu;
-    std::vector<int32_t> tiles;
+    std::vector<planner::RequestSums> sums;
     for (int32_t t = 0; t < s_.num_threads; ++t) {
-      tiles.push_back(planner::count_tiles(s_, p_.lengths, p_.batch_size, t, error));
+      sums.push_back(planner::sum_requests(s_, p_.lengths, p_.batch_size, t, error));
+      shared_.many_tiles |= sums.back().many;
     }
     if (error != 0xffffffffu) {
       for (int32_t t = 0; t < s_.num_threads; ++t) {
@@ -98,11 +98,17 @@ class Emulation {
       }
       return false;
     }
-    int32_t before = 0;
+    int32_t tiles = 0;
+    int64_t cost = 0;
     for (int32_t t = 0; t < s_.num_threads; ++t) {
-      planner::store_tile_begin(s_, p_.lengths, p_.batch_size, t, before, shared_);
-      before += tiles[static_cast<size_t>(t)];
+      planner::store_tile_begin(s_, p_.lengths, p_.batch_size, t, tiles,
+                                sums[static_cast<size_t>(t)].tiles, shared_);
+      shared_.chunk_cost[t] = cost;
+      tiles += sums[static_cast<size_t>(t)].tiles;
+      cost += sums[static_cast<size_t>(t)].cost;
     }
+    shared_.chunk_cost[s_.num_threads] = cost;
+    if (shared_.many_tiles) sum_costs();
     return true;
   }
 
