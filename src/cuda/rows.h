@@ -116,10 +116,10 @@ class RowState {
   DeviceMemory memory_;
 };
 
-/// A RowOperator that rotates, and so has angles and checks positions.
+/// A RowOperator that notes what it finds wrong; one that rotates has angles beside that.
 template <class Spec>
-struct RotatingOperator : RowOperator<Spec> {
-  RotatingOperator(const CudaBackend& cuda, const Spec& spec, std::span<const uint64_t> turns)
+struct CheckedOperator : RowOperator<Spec> {
+  CheckedOperator(const CudaBackend& cuda, const Spec& spec, std::span<const uint64_t> turns = {})
       : RowOperator<Spec>(cuda, spec), state(cuda.state().device, turns) {}
 
   RowState state;

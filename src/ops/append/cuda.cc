@@ -7,8 +7,8 @@
 namespace weft {
 namespace detail {
 
-struct AppendCuda : RotatingOperator<AppendWarpSpec> {
-  using RotatingOperator::RotatingOperator;
+struct AppendCuda : CheckedOperator<AppendWarpSpec> {
+  using CheckedOperator::CheckedOperator;
 };
 
 }  // namespace detail

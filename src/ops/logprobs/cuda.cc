@@ -6,12 +6,8 @@
 namespace weft {
 namespace detail {
 
-struct LogprobsCuda {
-  LogprobsCuda(const LogprobsConfig& config, const CudaBackend& cuda)
-      : kernels(cuda, select_logprobs_row(config, cuda.target())), state(cuda.state().device, {}) {}
-
-  RowOperator<LogprobsRowSpec> kernels;  // first: it holds the backend
-  RowState state;
+struct LogprobsCuda : CheckedOperator<LogprobsRowSpec> {
+  using CheckedOperator::CheckedOperator;
 };
 
 }  // namespace detail
@@ -26,23 +22,24 @@ LogprobsRowSpec select_logprobs_row(const LogprobsConfig& c, const Target& targe
 
 std::shared_ptr<const detail::LogprobsCuda> prepare_logprobs_cuda(const LogprobsConfig& config,
                                                                   const CudaBackend& backend) {
-  return std::make_shared<const detail::LogprobsCuda>(config, backend);
+  return std::make_shared<const detail::LogprobsCuda>(
+      backend, select_logprobs_row(config, backend.target()));
 }
 
 void run_logprobs_cuda(const detail::LogprobsCuda& cuda, const LogprobsConfig& config,
                        LogprobsParams p, bool wide, const Executor& executor) {
   p.row.fault = config.checked ? cuda.state.fault() : nullptr;
-  launch_clusters(cuda.kernels, p.row.n, wide, executor, p);
+  launch_clusters(cuda, p.row.n, wide, executor, p);
 }
 
-int logprobs_vec(const detail::LogprobsCuda& cuda) { return cuda.kernels.wide_spec.vec; }
+int logprobs_vec(const detail::LogprobsCuda& cuda) { return cuda.wide_spec.vec; }
 
 void check_logprobs_cuda(const detail::LogprobsCuda& cuda, const Executor& executor) {
   cuda.state.throw_fault(executor.stream);
 }
 
 std::string explain_logprobs_cuda(const detail::LogprobsCuda& cuda) {
-  return cuda.kernels.explain(describe(cuda.kernels.wide_spec.slices).c_str());
+  return cuda.explain(describe(cuda.wide_spec.slices).c_str());
 }
 
 }  // namespace weft

@@ -7,8 +7,8 @@
 namespace weft {
 namespace detail {
 
-struct RopeCuda : RotatingOperator<RopeWarpSpec> {
-  using RotatingOperator::RotatingOperator;
+struct RopeCuda : CheckedOperator<RopeWarpSpec> {
+  using CheckedOperator::CheckedOperator;
 };
 
 }  // namespace detail
