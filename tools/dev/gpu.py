@@ -75,7 +75,7 @@ def _information(build):
 def programs(build):
     """Every program that needs a GPU, of a build."""
     return sorted((build / "tests" / "gpu").glob("gpu_*_test")) + \
-        sorted((build / "tests" / "capi").glob("capi_cuda_test"))
+        sorted((build / "tests" / "capi").glob("capi_cuda*_test"))
 
 
 def pack(build, to):
