@@ -5,7 +5,11 @@
 #include <vector>
 
 #include "tests/cases/attention_data.h"
+#include "tests/cases/logprobs_case.h"
+#include "tests/cases/packbits_case.h"
 #include "tests/cases/tensors.h"
+#include "tests/cases/topk_case.h"
+#include "tests/cases/verify_case.h"
 #include "tests/hooks/calls.h"
 #include "weft/activation.h"
 #include "weft/append.h"
@@ -103,6 +107,36 @@ TEST(RowOperators, ActivationAllocatesNothing) {
   const OwnedTensor out = tensor(DType::bf16, {kTokens, 1024});
   const Activation op({.hidden = 1024});
   EXPECT_EQ(allocations_of([&] { op.run({.x = x.view, .out = out.view}); }), 0);
+}
+
+TEST(RowOperators, SamplingAndItsLikeAllocateNothing) {
+  const SamplingCase c{.name = "calls",
+                       .vocab = 3000,
+                       .n = 5,
+                       .temperature = 0.8,
+                       .top_p = 0.9,
+                       .top_k = 40,
+                       .penalties = true,
+                       .bias = true,
+                       .allowed = true};
+  const SamplingData samples = make_sampling_data(c, 1);
+  const Sampling sampling(samples.config);
+  EXPECT_EQ(allocations_of([&] { sampling.run(samples.args); }), 0);
+  EXPECT_EQ(allocations_of([&] { sampling.filter(samples.filter); }), 0);
+  const LogprobsData reported = make_logprobs_data(c, 20, 1);
+  const Logprobs logprobs(reported.config);
+  EXPECT_EQ(allocations_of([&] { logprobs.run(reported.args); }), 0);
+  for (const bool tree : {false, true}) {
+    const VerifyData drafted = make_verify_data({.name = "calls", .tree = tree}, 1);
+    const Verify verify(drafted.config);
+    EXPECT_EQ(allocations_of([&] { verify.run(drafted.args); }), 0);
+  }
+  const TopkData selected = make_topk_data(topk_cases().front(), 1);
+  const Topk topk(selected.config);
+  EXPECT_EQ(allocations_of([&] { topk.run(selected.args); }), 0);
+  const PackBitsData packed = make_packbits_data({.name = "calls", .nnz = 50000}, 1);
+  const PackBits packbits(packed.config);
+  EXPECT_EQ(allocations_of([&] { packbits.run(packed.args); }), 0);
 }
 
 }  // namespace
