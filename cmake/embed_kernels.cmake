@@ -13,7 +13,7 @@ foreach(path IN LISTS files)
   endif()
   file(SHA256 ${ROOT}/${path} hash)
   string(APPEND hashes "${path} ${hash}\n")
-  string(APPEND table "    {\"${path}\", R\"weft_file(${text})weft_file\"},\n")
+  string(APPEND table "    {\"${path}\", R\"weft_file(${text})weft_file\"sv},\n")
 endforeach()
 string(SHA256 tree "${hashes}")
 set(content "// Generated from kernels/ by cmake/embed_kernels.cmake.
@@ -21,6 +21,9 @@ set(content "// Generated from kernels/ by cmake/embed_kernels.cmake.
 
 namespace weft {
 namespace {
+
+// sv: a literal knows its length, which clang else counts, and gives up at some 500 KB.
+using namespace std::string_view_literals;  // NOLINT(google-build-using-namespace)
 
 constexpr EmbeddedFile kFiles[] = {
 ${table}};
