@@ -28,8 +28,8 @@ elseif(WAY STREQUAL "pkg_config")
        ${CMAKE_CURRENT_LIST_DIR}/pkg_config/main.c ${flags} -o ${build}/consumer)
   must(${build}/consumer)
 else()
-  # -O0: what is asked is whether it builds, links and gives the right answer. What is installed is a
-  # static library; those that build weft's sources take it as a shared one.
+  # -O0: what is asked is whether it builds, links and gives the right answer. A static library is
+  # installed; those that build weft's sources take it as a shared one.
   must(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/${project} -B ${build} -G Ninja
        -D CMAKE_BUILD_TYPE=Debug -D CMAKE_CXX_COMPILER=${CXX} -D CMAKE_C_COMPILER=${CC}
        -D CMAKE_PREFIX_PATH=${prefix} -D WEFT_SOURCE_DIR=${WEFT_SOURCE}
