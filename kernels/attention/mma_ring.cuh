@@ -35,20 +35,23 @@ class MmaRing {
       : p_(p), head_lane_(head_lane) {
     const int32_t warp = threadIdx.x / 32;
     lane_ = threadIdx.x % 32;
+    smem_ = smem;
     slab_ = smem + warp * kSmem.slab_bytes;
     slab_key_ = warp * kSlabKeys;
-    places_ = places();
+    if (!kLean) {
+      page_bytes_ = find_page_bytes();
+      token_bytes_ = find_token_bytes();
+    }
     walk_.begin(p.args, group);
     more_ = walk_.next_segment(p_);
     find_stage();
-    smem_ = smem;
   }
 
   /// Fetches the first stages of the CTA's keys into the L2, while the kernel ahead may still run:
   /// a write of it that comes later goes through the same L2.
   __device__ __forceinline__ void prefetch() const {
     if (!more_ || p_.kv_vectors == 0) return;
-    const bool values = kOwnValues && lane_ >= 16;
+    const bool values = is_value();
 #pragma unroll 1
     for (int32_t stage = 0; stage + 1 < spec.num_stages; ++stage) {
       const int32_t key = walk_.key + stage * kStageKeys + slab_key_ + lane_ % kSlabKeys;
@@ -60,8 +63,8 @@ class MmaRing {
       } else {
         slot += walk_.first_page;
       }
-      const char* row = (values ? stage_.values : stage_.keys) + id * places_.page_bytes +
-                        slot * places_.token_bytes;
+      const char* row =
+          (values ? value_base() : key_base()) + id * page_bytes() + slot * token_bytes();
 #pragma unroll
       for (int32_t at = 0; at < kSmem.k_rows.chunks * 16; at += 128) prefetch_l2(row + at);
     }
@@ -85,25 +88,52 @@ class MmaRing {
   }
 
  private:
-  // What a copy needs to know beside page and slot: of the lane's row, and of the next stage.
-  struct Places {
-    int64_t page_bytes, token_bytes;
-  };
-  struct Stage {
-    const char* keys;
-    const char* values;
-    uint64_t policy;
-  };
-
   static constexpr int32_t kSize = size_of(spec.dtype_kv);
-  // Found anew for each copy, or kept: products of widened keys leave no registers for them, and 64
-  // x 4k takes 137 us instead of 160. With bf16 it costs 0.4 %, with RoPE 4 %.
-  static constexpr bool kKeep = !is_fp8(spec.dtype_kv) || spec.rope.mode != RopeMode::none;
+  // Row addresses and policies are found anew for each copy, or kept: products of widened keys
+  // leave no registers for them, and 64 x 4k takes 137 us instead of 160. With bf16 it costs 0.4 %,
+  // with RoPE 4 %.
+  static constexpr bool kLean = is_fp8(spec.dtype_kv) && spec.rope.mode == RopeMode::none;
   // Rows of K and of V have lanes of their own; or a lane has a row of both.
   static constexpr bool kOwnValues = kSlabKeys == 16;
   static constexpr int32_t kFirstValue = kOwnValues ? 16 : 0;
   static constexpr int32_t kKeyChunks = spec.head_dim_qk * kSize / 16;
   static constexpr int32_t kValueChunks = spec.head_dim_vo * kSize / 16;
+
+  // Of the lane's row.
+  __device__ __forceinline__ bool is_value() const { return kOwnValues && lane_ >= 16; }
+  __device__ __forceinline__ int64_t find_page_bytes() const {
+    return (is_value() ? p_.args.v_stride_page : p_.args.k_stride_page) * kSize;
+  }
+  __device__ __forceinline__ int64_t find_token_bytes() const {
+    return (is_value() ? p_.args.v_stride_token : p_.args.k_stride_token) * kSize;
+  }
+  __device__ __forceinline__ int64_t page_bytes() const {
+    return kLean ? find_page_bytes() : page_bytes_;
+  }
+  __device__ __forceinline__ int64_t token_bytes() const {
+    return kLean ? find_token_bytes() : token_bytes_;
+  }
+
+  // Of the next stage. Keys of a request of one tile are read once; those of many tiles, once a
+  // tile.
+  __device__ __forceinline__ uint64_t find_policy() const {
+    return walk_.qo_len * p_.group.divisor <= spec.qo_tile ? l2_evict_first() : l2_evict_normal();
+  }
+  __device__ __forceinline__ const char* find_key_base() const {
+    return static_cast<const char*>(p_.args.k) +
+           walk_.kv_head(p_, head_lane_) * p_.args.k_stride_head * kSize;
+  }
+  __device__ __forceinline__ const char* find_value_base() const {
+    return static_cast<const char*>(p_.args.v) +
+           walk_.kv_head(p_, head_lane_) * p_.args.v_stride_head * kSize;
+  }
+  __device__ __forceinline__ uint64_t policy() const { return kLean ? find_policy() : policy_; }
+  __device__ __forceinline__ const char* key_base() const {
+    return kLean ? find_key_base() : key_base_;
+  }
+  __device__ __forceinline__ const char* value_base() const {
+    return kLean ? find_value_base() : value_base_;
+  }
 
   // Skips finished and empty segments, then fetches the page id of the lane's row.
   __device__ __forceinline__ void find_stage() {
@@ -112,7 +142,11 @@ class MmaRing {
       first_ = true;
     }
     if (!more_) return;
-    stage_ = stage();
+    if (!kLean) {
+      key_base_ = find_key_base();
+      value_base_ = find_value_base();
+      policy_ = find_policy();
+    }
     const int32_t key = min_of(walk_.key + slab_key_ + lane_ % kSlabKeys, walk_.key_end - 1);
     const int32_t page = p_.page.quotient(key);
     slot_ = p_.page.remainder(key, page);
@@ -124,49 +158,30 @@ class MmaRing {
     }
   }
 
-  __device__ __forceinline__ Places places() const {
-    const bool values = kOwnValues && lane_ >= 16;
-    const AttentionParams& a = p_.args;
-    return {(values ? a.v_stride_page : a.k_stride_page) * kSize,
-            (values ? a.v_stride_token : a.k_stride_token) * kSize};
-  }
-
-  __device__ __forceinline__ Stage stage() const {
-    const AttentionParams& a = p_.args;
-    const int32_t head = walk_.kv_head(p_, head_lane_);
-    // Keys of a request of one tile are read once; those of many tiles, once a tile.
-    const bool once = walk_.qo_len * p_.group.divisor <= spec.qo_tile;
-    return {static_cast<const char*>(a.k) + head * a.k_stride_head * kSize,
-            static_cast<const char*>(a.v) + head * a.v_stride_head * kSize,
-            once ? l2_evict_first() : l2_evict_normal()};
-  }
-
   __device__ __forceinline__ void copy_slab(uint32_t slab, int32_t count) {
-    const Places places = kKeep ? places_ : this->places();
-    const Stage stage = kKeep ? stage_ : this->stage();
-    const int64_t key_offset = page_ * places.page_bytes + slot_ * places.token_bytes;
+    const int64_t key_offset = page_ * page_bytes() + slot_ * token_bytes();
     int64_t value_offset = key_offset;
     if constexpr (!kOwnValues) {
       value_offset = (page_ * p_.args.v_stride_page + slot_ * p_.args.v_stride_token) * kSize;
     }
     const uint32_t values = slab + kSlabKeys * kSmem.k_rows.stride;
     if (p_.kv_vectors == 0) {
-      copy_elements<kKeyChunks>(Layout::k_rows(), slab, stage.keys, key_offset, 0, count);
-      copy_elements<kValueChunks>(Layout::v_rows(), values, stage.values, value_offset, kFirstValue,
+      copy_elements<kKeyChunks>(Layout::k_rows(), slab, key_base(), key_offset, 0, count);
+      copy_elements<kValueChunks>(Layout::v_rows(), values, value_base(), value_offset, kFirstValue,
                                   count);
     } else {
-      copy_rows<kKeyChunks>(Layout::k_rows(), slab, stage.keys, stage.policy, key_offset, 0, count);
-      copy_rows<kValueChunks>(Layout::v_rows(), values, stage.values, stage.policy, value_offset,
-                              kFirstValue, count);
+      copy_rows<kKeyChunks>(Layout::k_rows(), slab, key_base(), key_offset, 0, count);
+      copy_rows<kValueChunks>(Layout::v_rows(), values, value_base(), value_offset, kFirstValue,
+                              count);
     }
   }
 
   // Rows from `count` on are zeros, so that a weight of zero makes nothing of them.
   template <int32_t kChunks>
   __device__ __forceinline__ void copy_rows(TileRows rows, uint32_t to, const char* base,
-                                            uint64_t policy, int64_t offset, int32_t first_lane,
-                                            int32_t count) {
+                                            int64_t offset, int32_t first_lane, int32_t count) {
     constexpr int32_t kTotal = kSlabKeys * kChunks;
+    const uint64_t policy = this->policy();
     // Unrolled whole, copies of rows of 512 elements and more keep more addresses than registers.
     [[maybe_unused]] constexpr int32_t kUnroll = kChunks >= 64 ? 2 : ceil_div(kTotal, 32);
 #pragma unroll kUnroll
@@ -214,12 +229,15 @@ class MmaRing {
   uint32_t slab_;       // of the warp, in slot 0
   int32_t slab_key_;    // its first key within a stage
   MmaWalk<spec> walk_;  // walk_.key: of the next stage
-  bool more_;
+  bool more_ = true;
   bool first_ = true;       // the next stage is the first of its segment
   int32_t query_slot_ = 0;  // of the next segment
   uint32_t smem_;
-  Places places_;
-  Stage stage_;
+  // Unless kLean.
+  int64_t page_bytes_, token_bytes_;
+  uint64_t policy_;
+  const char* key_base_;
+  const char* value_base_;
   int32_t page_, slot_;  // of the lane's row of the next stage
 };
 
