@@ -78,12 +78,14 @@ __device__ __forceinline__ Top find_top_of(RowSearch<slices, linear, Values>& ro
       store_shared(words + 4, static_cast<int32_t>(own & ~kNumber));
     }
   }
-  if (k <= kMostFloorTokens && ceil_div(k, kCtas) > kGroups) {
-    constexpr int kWarps = slices.num_warps();
-    const uint32_t floor =
-        floor_of_warps<kWarps>(of_thread, ceil_div(k, kCtas * kWarps), groups + 4 * kGroups);
-    if (threadIdx.x == 0) {
-      store_shared(words + (kCtas == 1 ? 0 : 4), static_cast<int32_t>(floor));
+  if constexpr (ceil_div(kMostFloorTokens, kCtas) > kGroups) {
+    if (k <= kMostFloorTokens && ceil_div(k, kCtas) > kGroups) {
+      constexpr int kWarps = slices.num_warps();
+      const uint32_t floor =
+          floor_of_warps<kWarps>(of_thread, ceil_div(k, kCtas * kWarps), groups + 4 * kGroups);
+      if (threadIdx.x == 0) {
+        store_shared(words + (kCtas == 1 ? 0 : 4), static_cast<int32_t>(floor));
+      }
     }
   }
   __syncthreads();
