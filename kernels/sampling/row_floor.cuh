@@ -15,6 +15,27 @@ struct Top {
   uint32_t floor;  // a key that at least top_k values reach
 };
 
+/// A key that `share` threads of each warp reach, by the largest value of each; 0 where a warp has
+/// fewer. For a k beyond what groups can tell. Meets the CTA once; right in the first thread.
+template <int num_warps>
+__device__ __forceinline__ uint32_t floor_of_warps(uint32_t mine, int32_t share, uint32_t place) {
+  constexpr uint32_t kLane = 31;
+  const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  const uint32_t own = (mine & ~kLane) | lane;
+  int32_t rank = 0;
+#pragma unroll 4
+  for (int i = 1; i < 32; ++i) rank += __shfl_xor_sync(~0u, own, i) > own;
+  if (lane == 0) store_shared(place + 4 * warp, int32_t{0});
+  __syncwarp();
+  if (rank == share - 1) store_shared(place + 4 * warp, static_cast<int32_t>(own & ~kLane));
+  __syncthreads();
+  uint32_t least = ~0u;
+  for (uint32_t w = 0; threadIdx.x == 0 && w < num_warps; ++w) {
+    least = min_of(least, static_cast<uint32_t>(load_shared_i32(place + 4 * w)));
+  }
+  return least;
+}
+
 /// The row's largest value, and from the largest values of groups of threads a key that k values
 /// reach: k groups of one CTA reach it, or a share of k in each CTA. tokens() is k, and is asked
 /// behind a barrier.
@@ -28,6 +49,7 @@ __device__ __forceinline__ Top find_top_of(RowSearch<slices, linear, Values>& ro
   static_assert(kGroups <= kNumber + 1 && kGroups % kGroup == 0);
   const uint32_t groups = row.smem + RowSearch<slices, linear, Values>::kSmem.totals;
   const uint32_t words = row.smem + RowSearch<slices, linear, Values>::kSmem.words;
+  const uint32_t of_thread = mine;
 #pragma unroll
   for (int i = 1; i < kGroup; i *= 2) mine = max_of(mine, __shfl_xor_sync(~0u, mine, i));
   const uint32_t group = threadIdx.x / kGroup, part = threadIdx.x % kGroup;
@@ -54,6 +76,16 @@ __device__ __forceinline__ Top find_top_of(RowSearch<slices, linear, Values>& ro
     if (rank == k - 1) store_shared(words, static_cast<int32_t>(own & ~kNumber));
     if (rank == ceil_div(k, kCtas) - 1) {
       store_shared(words + 4, static_cast<int32_t>(own & ~kNumber));
+    }
+  }
+  if constexpr (ceil_div(kMostFloorTokens, kCtas) > kGroups) {
+    if (k <= kMostFloorTokens && ceil_div(k, kCtas) > kGroups) {
+      constexpr int kWarps = slices.num_warps();
+      const uint32_t floor =
+          floor_of_warps<kWarps>(of_thread, ceil_div(k, kCtas * kWarps), groups + 4 * kGroups);
+      if (threadIdx.x == 0) {
+        store_shared(words + (kCtas == 1 ? 0 : 4), static_cast<int32_t>(floor));
+      }
     }
   }
   __syncthreads();

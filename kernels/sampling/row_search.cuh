@@ -173,6 +173,11 @@ struct RowSearch {
     if (high != 0) add_shared(histogram() + 4 * (kSearchBins + bin), high);
   }
 
+  /// One token: no sum of these needs an upper half.
+  __device__ __forceinline__ void count_one(uint32_t bin) const {
+    add_shared(histogram() + 4 * bin, 1);
+  }
+
   struct Bin {
     uint32_t index;
     bool reached;
@@ -308,7 +313,8 @@ struct RowSearch {
     clear_histogram();
     each_value(range.least, [&](float z) {
       if (z < range.least) return;
-      const uint64_t amount = wanted.by_mass ? mass_of<linear>(z, scale) : 1;
+      if (!wanted.by_mass) return count_one(range.bins.of(z));
+      const uint64_t amount = mass_of<linear>(z, scale);
       if (amount != 0) count(range.bins.of(z), amount);
     });
     const Bin bin = find_bin(wanted.amount, true);
@@ -340,7 +346,8 @@ struct RowSearch {
       each_in(range, number, [&](float z) {
         const uint32_t key = key_of(z);
         if (key < low || key > high) return;
-        const uint64_t amount = wanted.by_mass ? mass_of<linear>(z, scale) : 1;
+        if (!wanted.by_mass) return count_one((high - key) >> shift);
+        const uint64_t amount = mass_of<linear>(z, scale);
         if (amount != 0) count((high - key) >> shift, amount);
       });
       const Bin bin = find_bin(wanted.amount, all_ctas);

@@ -144,6 +144,7 @@ struct RowStream {
       }
     }
     if constexpr (kMostRounds == 1) return top;
+    if constexpr (Pick::kCtas == 1) __syncthreads();  // all have read what the last search told
     const uint32_t floor = top.floor;
     top = find_top_of(pick.row, key_of_most(most), tokens);
     top.floor = floor > none ? max_of(top.floor, floor) : 0;

@@ -84,6 +84,19 @@ TEST_F(SamplingOnGpu, LargeVocabulariesHaveTheBitsOfTheCpu) {
   }
 }
 
+// The more rows there are, the fewer CTAs has each.
+TEST_F(SamplingOnGpu, ManyRowsHaveTheBitsOfTheCpu) {
+  const int sms = device().target().num_sms;
+  for (const int n : {sms / 8 + 1, sms / 4 + 1, sms + 1}) {
+    for (const FilterOrder order : {FilterOrder::top_k_first, FilterOrder::joint}) {
+      const SamplingCase c{
+          .name = "many", .vocab = 20000, .n = n, .order = order, .top_p = 0.7, .top_k = 40};
+      SamplingData data = cases::make_sampling_data(c, static_cast<uint64_t>(n));
+      EXPECT_EQ(check(data), "") << n << " rows";
+    }
+  }
+}
+
 TEST_F(SamplingOnGpu, RandomCasesHaveTheBitsOfTheCpu) {
   cases::Random random(12);
   for (int i = 0; i < 15; ++i) {

@@ -46,6 +46,18 @@ TEST_F(TopkOnGpu, LongRowsMatchASort) {
   }
 }
 
+// The more rows there are, the fewer CTAs has each.
+TEST_F(TopkOnGpu, ManyRowsMatchASort) {
+  const int sms = device().target().num_sms;
+  for (const int n : {sms / 8 + 1, sms / 4 + 1, sms + 1}) {
+    for (const bool lengths : {false, true}) {
+      const TopkCase c{
+          .name = "many", .max_len = 20000, .k = 40, .n = n, .sorted = lengths, .lengths = lengths};
+      EXPECT_EQ(check(c, 1), "") << n << " rows";
+    }
+  }
+}
+
 TEST_F(TopkOnGpu, WrongContentsAreNamed) {
   TopkData data = cases::make_topk_data({.name = "wrong", .k = 64, .lengths = true}, 1);
   static_cast<int32_t*>(data.args.lengths.data)[2] = 2001;
