@@ -100,7 +100,7 @@ std::string tiles(const ReplayResult& r, const ReplaySummary& s) {
   out += tile(strf("%.0f %%", s.roof_share * 100), "of the roofs, over all steps");
   out += tile(strf("%.0f", s.gflops), "GFLOP/s when arithmetic binds");
   out += tile(strf("%.1f", s.gbs), "GB/s when memory binds");
-  out += tile(strf("%.1f us", s.plan_us_p50), "to plan a step (median)");
+  if (s.plan_us_p50 > 0) out += tile(strf("%.1f us", s.plan_us_p50), "to plan a step (median)");
   out += tile(strf("%.3f", s.balance_mean), "worker balance, max over mean");
   out += tile(grouped(r.rows_checked), "rows checked against float64");
   return out + "</ul>\n";
