@@ -133,6 +133,7 @@ TEST(SamplingInC, WhatIsWrongIsNamed) {
   EXPECT_EQ(weft_sampling_run(nullptr, &args, nullptr), WEFT_STATUS_INVALID_ARGUMENT);
   EXPECT_EQ(weft_sampling_filter(sampling, nullptr, nullptr), WEFT_STATUS_INVALID_ARGUMENT);
   EXPECT_EQ(weft_sampling_check(nullptr, nullptr), WEFT_STATUS_INVALID_ARGUMENT);
+  EXPECT_EQ(weft_sampling_destroy(sampling), WEFT_STATUS_OK);
   EXPECT_EQ(weft_sampling_create(&config, nullptr, nullptr, nullptr), WEFT_STATUS_INVALID_ARGUMENT);
   EXPECT_EQ(weft_sampling_create_cuda(&config, nullptr, nullptr, &sampling),
             WEFT_STATUS_INVALID_ARGUMENT);
