@@ -22,7 +22,7 @@ struct LogprobsData {
     for (OwnedTensor& t : outputs) t.poison();
   }
   /// Of all outputs.
-  std::vector<char> bits() const;
+  std::vector<char> bits() const { return bytes_of(outputs); }
 };
 
 /// Rows of `c`, which must be of logits, without its filters.

@@ -44,4 +44,21 @@ std::string compare_rounded(const void* data, DType dtype, double exact, double 
   return text;
 }
 
+std::vector<char> bytes_of(const std::vector<OwnedTensor>& tensors) {
+  std::vector<char> all;
+  for (const OwnedTensor& t : tensors) {
+    const std::vector<char> bytes = bytes_of(t.buffer);
+    all.insert(all.end(), bytes.begin(), bytes.end());
+  }
+  return all;
+}
+
+std::string find_stray_write(const std::vector<OwnedTensor>& tensors) {
+  for (const OwnedTensor& t : tensors) {
+    const std::string stray = find_stray_write(t.buffer, t.view, kPoisonByte);
+    if (!stray.empty()) return stray;
+  }
+  return "";
+}
+
 }  // namespace weft::cases

@@ -53,5 +53,9 @@ std::string compare_rounded(const void* data, DType dtype, double exact, double 
 
 /// Bytes of a buffer, for comparisons bit for bit.
 inline std::vector<char> bytes_of(const Buffer& b) { return {b.data(), b.data() + b.size()}; }
+std::vector<char> bytes_of(const std::vector<OwnedTensor>& tensors);
+
+/// Empty, or the first byte written outside of a poisoned tensor of `tensors`.
+std::string find_stray_write(const std::vector<OwnedTensor>& tensors);
 
 }  // namespace weft::cases

@@ -196,15 +196,6 @@ VerifyData make_verify_data(const VerifyCase& c, uint64_t seed) {
   return data;
 }
 
-std::vector<char> VerifyData::bits() const {
-  std::vector<char> all;
-  for (const OwnedTensor& t : outputs) {
-    const std::vector<char> bytes = bytes_of(t.buffer);
-    all.insert(all.end(), bytes.begin(), bytes.end());
-  }
-  return all;
-}
-
 std::string check_verified(const VerifyData& data) {
   const VerifyArgs& a = data.args;
   for (int64_t i = 0; i < a.tokens.shape[0]; ++i) {
@@ -221,11 +212,7 @@ std::string check_verified(const VerifyData& data) {
       if (j == emitted && status != 0 && token != 0) return where + "a token beside a status";
     }
   }
-  for (const OwnedTensor& t : data.outputs) {
-    const std::string stray = find_stray_write(t.buffer, t.view, kPoisonByte);
-    if (!stray.empty()) return stray;
-  }
-  return "";
+  return find_stray_write(data.outputs);
 }
 
 }  // namespace weft::cases

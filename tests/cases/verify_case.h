@@ -50,7 +50,7 @@ struct VerifyData {
     for (OwnedTensor& t : outputs) t.poison();
   }
   /// Of all outputs.
-  std::vector<char> bits() const;
+  std::vector<char> bits() const { return bytes_of(outputs); }
 };
 
 VerifyData make_verify_data(const VerifyCase& c, uint64_t seed);

@@ -73,6 +73,15 @@ class Turns : public BenchRun {
     if (all < 64e6) resident = all;
   }
 
+  /// Calls of `args` over sets of `n` rows of logits, read once.
+  void over_logits(Args args, int n) {
+    for (int i = 0; i < sets_of(n * kVocab * 4); ++i) {
+      args.input = columns_.logits({n, kVocab});
+      args_.push_back(args);
+    }
+    moves(4.0 * n * kVocab);
+  }
+
   Op op_;
   Executor executor_;
   Columns columns_;
@@ -95,11 +104,7 @@ class DrawRun final : public Turns<Sampling, SamplingArgs> {
     if (what == SamplingBench::topk50_topp09 || what == SamplingBench::topk50_topp09_joint) {
       args.top_k = columns_.of<int32_t>(DType::i32, n, 50);
     }
-    for (int i = 0; i < sets_of(n * kVocab * 4); ++i) {
-      args.input = columns_.logits({n, kVocab});
-      args_.push_back(args);
-    }
-    moves(4.0 * n * kVocab);
+    over_logits(args, n);
   }
 };
 
@@ -131,11 +136,7 @@ class TopkRun final : public Turns<Topk, TopkArgs> {
     TopkArgs args;
     args.indices = columns_.rows(DType::i32, {n, k});
     args.values = columns_.rows(DType::f32, {n, k});
-    for (int i = 0; i < sets_of(n * kVocab * 4); ++i) {
-      args.input = columns_.logits({n, kVocab});
-      args_.push_back(args);
-    }
-    moves(4.0 * n * kVocab);
+    over_logits(args, n);
   }
 };
 
@@ -146,11 +147,7 @@ class LogprobsRun final : public Turns<Logprobs, LogprobsArgs> {
     LogprobsArgs args;
     args.top_tokens = columns_.rows(DType::i32, {n, num});
     args.top_logprobs = columns_.rows(DType::f32, {n, num});
-    for (int i = 0; i < sets_of(n * kVocab * 4); ++i) {
-      args.input = columns_.logits({n, kVocab});
-      args_.push_back(args);
-    }
-    moves(4.0 * n * kVocab);
+    over_logits(args, n);
   }
 };
 

@@ -12,11 +12,11 @@ size_t bytes_of(const TensorView& dense) {
 }  // namespace
 
 TensorView StagedModel::on_host(Copy& copy, const TensorView& tensor) {
-  copy.bytes.resize(bytes_of(tensor));
-  copy.view = tensor;
-  copy.view.data = copy.bytes.data();
-  copy.view.device = {};
-  return copy.view;
+  copy.resize(bytes_of(tensor));
+  TensorView view = tensor;
+  view.data = copy.data();
+  view.device = {};
+  return view;
 }
 
 TensorView StagedModel::on_device(engine::Buffer& buffer, const TensorView& host) {
@@ -36,9 +36,9 @@ engine::LayerOptions StagedModel::before_attention(int layer, const engine::Step
   engine::LayerTensors host = t;
   host.q = on_host(q_, t.q), host.k = on_host(k_, t.k), host.v = on_host(v_, t.v);
   engine::LayerOptions options = model_.before_attention(layer, view, host);
-  memory_.upload(t.q.data, host.q.data, q_.bytes.size());
-  memory_.upload(t.k.data, host.k.data, k_.bytes.size());
-  memory_.upload(t.v.data, host.v.data, v_.bytes.size());
+  memory_.upload(t.q.data, host.q.data, q_.size());
+  memory_.upload(t.k.data, host.k.data, k_.size());
+  memory_.upload(t.v.data, host.v.data, v_.size());
   options.alibi_slopes = on_device(alibi_slopes_, options.alibi_slopes);
   options.sink = on_device(sink_, options.sink);
   return options;
@@ -48,8 +48,8 @@ void StagedModel::after_attention(int layer, const engine::StepView& view,
                                   const engine::LayerTensors& t) {
   engine::LayerTensors host = t;
   host.o = on_host(o_, t.o), host.lse = on_host(lse_, t.lse);
-  memory_.download(o_.bytes.data(), t.o.data, o_.bytes.size());
-  memory_.download(lse_.bytes.data(), t.lse.data, lse_.bytes.size());
+  memory_.download(o_.data(), t.o.data, o_.size());
+  memory_.download(lse_.data(), t.lse.data, lse_.size());
   model_.after_attention(layer, view, host);
 }
 

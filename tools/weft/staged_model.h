@@ -24,11 +24,8 @@ class StagedModel final : public engine::Model {
   }
 
  private:
-  struct Copy {
-    std::vector<char> bytes;
-    TensorView view;
-  };
-  TensorView on_host(Copy& copy, const TensorView& tensor);
+  using Copy = std::vector<char>;
+  static TensorView on_host(Copy& copy, const TensorView& tensor);
   /// The same values in the engine's memory; nothing for nothing.
   TensorView on_device(engine::Buffer& buffer, const TensorView& host);
 
