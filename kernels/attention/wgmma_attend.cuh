@@ -51,6 +51,13 @@ struct WgmmaAttend {
     at.advance(ring);
   }
 
+  /// All lanes have read what they need of the tiles before: their words are written again once
+  /// enough queries behind them are released.
+  __device__ __forceinline__ void release_queries() {
+    __syncwarp();
+    release(rings.q, rings.at_q);
+  }
+
   /// Gathered rows are ordinary writes, which the tensor cores see behind a fence.
   __device__ __forceinline__ void await(const Ring& ring, const RingPosition& at) {
     wait_full(ring, at);
@@ -167,7 +174,7 @@ struct WgmmaAttend {
     wgmma_wait<kFirst ? 0 : 1>();
     pin_registers(s);
     release(rings.k, rings.at_k);
-    if (key == t.key_begin) release(rings.q, rings.at_q);
+    if (key == t.key_begin) release_queries();
     const bool raised = weigh(t, key, factor);
     // The branch of this wait keeps ptxas from waiting for PV ahead of the softmax.
     pin_registers(s);
@@ -252,7 +259,7 @@ struct WgmmaAttend {
           step<true>(t, key, factor);
           pack_fragment<spec.dtype>(s, p);
         } else {
-          release(rings.q, rings.at_q);
+          release_queries();
         }
       }
       if (num_blocks > 0 && t.kv_len - key < spec.kv_tile) clear_tail(t, key);

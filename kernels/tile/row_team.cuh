@@ -70,14 +70,27 @@ struct RowTeam {
   uint32_t mail;   // [2][kCtas][kMail] of 8 bytes
   int32_t rank = 0;
   uint32_t word_turn = 0, mail_turn = 0;
+  bool all_run = false;  // a CTA's memory may be written by others once it runs, and not before
 
   __device__ __forceinline__ explicit RowTeam(uint32_t smem)
       : words(smem), mail(smem + 2 * 8 * kWarps) {
-    if constexpr (kCtas > 1) rank = static_cast<int32_t>(cluster_rank());
+    if constexpr (kCtas > 1) {
+      rank = static_cast<int32_t>(cluster_rank());
+      cluster_arrive();
+    }
+  }
+
+  /// Before anything is sent or asked of another CTA.
+  __device__ __forceinline__ void await_all() {
+    if constexpr (kCtas > 1) {
+      if (!all_run) cluster_wait();
+      all_run = true;
+    }
   }
 
   __device__ __forceinline__ void meet() {
     if constexpr (kCtas > 1) {
+      await_all();
       cluster_sync();
     } else {
       __syncthreads();
@@ -117,6 +130,7 @@ struct RowTeam {
   __device__ __forceinline__ void exchange(const uint64_t (&x)[n], F&& visit) {
     static_assert(n <= kMail);
     const uint32_t turn = mail + 8 * kMail * kCtas * (mail_turn++ & 1);
+    await_all();
     if (static_cast<int32_t>(threadIdx.x) < kCtas) {
       const uint32_t to = turn + 8 * kMail * static_cast<uint32_t>(rank);
 #pragma unroll

@@ -82,19 +82,19 @@ class AttentionOnGpuRandom : public testing::TestWithParam<int> {};
 
 TEST_P(AttentionOnGpuRandom, AnyCombinationOfFieldsMatchesTheOracle) {
   if (gpu_backend() == nullptr) GTEST_SKIP() << "no GPU: " << no_gpu_reason();
-  constexpr int kCases = 5;
+  constexpr int kCases = 3, kMostDrawn = 60;  // about a third of what is drawn is refused
   cases::Random random(11 + static_cast<uint64_t>(GTEST_FLAG_GET(random_seed)) +
                        1000 * static_cast<uint64_t>(GetParam()));
-  const int run_before = num_run;
-  for (int i = 0; i < kCases; ++i) {
+  int run = 0;
+  for (int drawn = 0; run < kCases && drawn < kMostDrawn; ++drawn) {
     const AttentionCase c = cases::random_case(random, 3e6);
     SCOPED_TRACE(cases::describe(c));
     if (is_refused(c)) continue;
     double worst = 0;
     ASSERT_EQ(check_case_on_gpu(c, random.next(), &worst), "");
-    ++num_run;
+    ++num_run, ++run;
   }
-  EXPECT_GT(num_run, run_before);
+  EXPECT_EQ(run, kCases);
 }
 
 INSTANTIATE_TEST_SUITE_P(Parts, AttentionOnGpuRandom, testing::Range(0, 12));

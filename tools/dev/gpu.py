@@ -27,11 +27,13 @@ ALONE = ("gpu_attention_fault_test",)
 REPLAYED = 60  # requests of a trace: half a minute, most of it the float64 reference
 TIMED = "*Time*:*HostCost*"  # tests that measure
 # What compute-sanitizer sees: one case of each kind of kernel, since it slows them a hundredfold.
-SANITIZED = {
-    "memcheck": ("attention_test", ("page_7_nhd", "mixed", "strided_hnd_page_33", "custom")),
-    "racecheck": ("attention_test", ("page_7_nhd", "mixed")),
-    "initcheck": ("planner_test", ("AWrongBatchGetsAnEmptyPlanAndTheReason",)),
-}
+SANITIZED = (
+    ("memcheck", "attention_test", ("page_7_nhd", "mixed", "strided_hnd_page_33", "custom")),
+    ("memcheck", "prefill_test", ("ragged_hd128_group4", "page16_hd192_128_window")),
+    ("racecheck", "attention_test", ("page_7_nhd", "mixed")),
+    ("racecheck", "prefill_test", ("ragged_hd128_group4", "page16_hd64_group8")),
+    ("initcheck", "planner_test", ("AWrongBatchGetsAnEmptyPlanAndTheReason",)),
+)
 
 
 def kernel_tree_hash(root=ROOT):
@@ -151,18 +153,19 @@ def _sanitizers(build, tally, reports):
     if shutil.which("compute-sanitizer") is None:
         say("compute-sanitizer: not on this machine")
         return results
-    for tool, (name, cases) in SANITIZED.items():
+    for tool, name, cases in SANITIZED:
         program = build / "tests" / "gpu" / f"gpu_{name}"
-        report = reports / f"{tool}.xml"
+        report = reports / f"{tool}.{name}.xml"
         command = ["timeout", str(SECONDS), "compute-sanitizer", "--tool", tool, "--error-exitcode",
                    "9", program, "--gtest_brief=1", f"--gtest_output=xml:{report}",
                    "--gtest_filter=" + ":".join(f"*{case}" for case in cases)]
-        ok = run(f"compute-sanitizer {tool}", command, fatal=False) == 0
+        ok = run(f"compute-sanitizer {tool} {name}", command, fatal=False) == 0
         # A tool that hides the device leaves tests that are skipped, and nothing seen.
         seen = count_gtest(report, tool) if report.exists() else Tally()
         ok = ok and seen.passed >= len(cases) and not seen.skipped
-        tally.check(f"compute-sanitizer {tool}: {seen.passed} tests, {seen.skipped} skipped", ok)
-        results[tool] = f"clean in {seen.passed} tests" if ok else "not clean"
+        tally.check(f"compute-sanitizer {tool} {name}: {seen.passed} tests, "
+                    f"{seen.skipped} skipped", ok)
+        results[f"{tool} {name}"] = f"clean in {seen.passed} tests" if ok else "not clean"
     return results
 
 
