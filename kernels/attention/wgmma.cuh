@@ -23,7 +23,7 @@ struct WgmmaRegisters {
   WEFT_HD static constexpr WgmmaRegisters of(const AttentionWgmmaSpec& s) {
     const bool turns = s.rotates();
     if (s.num_consumers == 3)
-      return turns ? WgmmaRegisters{56, 0, 152} : WgmmaRegisters{32, 0, 160};
+      return turns || s.gather ? WgmmaRegisters{56, 0, 152} : WgmmaRegisters{32, 0, 160};
     if (s.num_producers == 2)
       return turns ? WgmmaRegisters{32, 48, 216} : WgmmaRegisters{32, 32, 224};
     if (!turns) return WgmmaRegisters{40, 0, 232};
@@ -98,7 +98,7 @@ __device__ __forceinline__ void attention_wgmma(const AttentionWgmmaParams& para
   const WgmmaRings rings = WgmmaRings::at(spec, smem_address(smem));
   if (threadIdx.x == 0) {
     constexpr uint32_t kConsumerWarps = 4 * spec.num_consumers;
-    rings.q.init(kConsumerWarps);
+    rings.q.init(32 * kConsumerWarps);
     constexpr uint32_t kProducers = spec.gather ? 128 : 1;  // threads, or the copy engine
     rings.k.init(kConsumerWarps, kProducers);
     rings.v.init(kConsumerWarps, kProducers);

@@ -51,11 +51,11 @@ struct WgmmaAttend {
     at.advance(ring);
   }
 
-  /// All lanes have read what they need of the tiles before: their words are written again once
-  /// enough queries behind them are released.
+  /// By every lane: this is also what lets the words of tiles be written again that it has read
+  /// (AttentionWgmmaSmem::num_tiles). racecheck follows arrivals, and not one for a whole warp.
   __device__ __forceinline__ void release_queries() {
-    __syncwarp();
-    release(rings.q, rings.at_q);
+    mbarrier_arrive(rings.q.empty(rings.at_q.slot));
+    rings.at_q.advance(rings.q);
   }
 
   /// Gathered rows are ordinary writes, which the tensor cores see behind a fence.
@@ -262,7 +262,9 @@ struct WgmmaAttend {
           release_queries();
         }
       }
-      if (num_blocks > 0 && t.kv_len - key < spec.kv_tile) clear_tail(t, key);
+      if constexpr (!spec.gather) {  // which writes zeros there
+        if (num_blocks > 0 && t.kv_len - key < spec.kv_tile) clear_tail(t, key);
+      }
       for (key -= spec.kv_tile; key >= t.key_begin; key -= spec.kv_tile) next_block(t, key);
       last = slot;
       last_sums = num_blocks > 0;

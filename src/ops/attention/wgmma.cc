@@ -127,17 +127,18 @@ AttentionWgmmaSpec wgmma_spec(const AttentionConfig& config) {
   spec.head_dim_vo = config.head_dim_vo;
   spec.mask = config.mask;
   spec.rope = config.rope;
+  spec.gather = config.page_size % 16 != 0;
   const int widest = std::max(config.head_dim_qk, config.head_dim_vo);
   // Registers: o takes head_dim_vo / 2 of a thread, dots and weights 3/4 of kv_tile.
   if (widest <= 64) {
     spec.num_consumers = 3, spec.num_stages = 3;
-    if (spec.rotates()) spec.kv_tile = 96;  // the warps that turn keys take registers
+    // The warps that turn or copy keys take registers.
+    if (spec.rotates() || spec.gather) spec.kv_tile = 96;
   } else if (widest <= 128) {
     spec.num_q_stages = 2;
   } else {
     spec.kv_tile = config.head_dim_vo <= 128 ? 96 : 64;
   }
-  spec.gather = config.page_size % 16 != 0;
   // Not for both at once: three roles leave consumers too few registers.
   if (spec.num_q_stages > 1 && spec.gather != spec.rotates()) spec.num_producers = 2;
   spec.banded = config.page_size > 0 && !spec.gather && config.head_dim_qk % 64 == 0 &&
