@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 
 from dev import system
 from dev.build import directory
-from dev.steps import run
+from dev.steps import ROOT, run
 
 SANITIZER_ENV = {
     # Not detect_stack_use_after_return: gcc 12 does not align the frames it then makes to the 64
     # bytes of an AVX-512 register (gcc bug 110027), and every such unit faults.
     "ASAN_OPTIONS": "strict_string_checks=1",
     "UBSAN_OPTIONS": "print_stacktrace=1",
-    "TSAN_OPTIONS": "second_deadlock_stack=1",
+    "TSAN_OPTIONS": f"second_deadlock_stack=1:suppressions={ROOT / 'tests' / 'tsan.supp'}",
 }
 
 
