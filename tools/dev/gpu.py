@@ -119,8 +119,9 @@ def _run_part(task):
 
 
 def _tests(build, tally, reports):
-    """All GPU tests: what checks numbers side by side, the case tables in parts; then, alone, the
-    faults, which fill the device's memory, and what measures. Returns what they printed."""
+    """All GPU tests: what checks numbers side by side, the case tables in parts, and beside them
+    sanitizers, replays and Python; then, alone, the faults, which fill the device's memory, and
+    what measures. Returns what the tests printed, and what the sanitizers said."""
     cores = max(2, min(16, len(os.sched_getaffinity(0))))
     beside, alone = [], []
     for program in programs(build):
@@ -133,21 +134,38 @@ def _tests(build, tally, reports):
         alone.append((program, "time", (f"--gtest_filter={TIMED}",), (0, 1), reports))
     beside.sort(key=lambda task: task[0].name in TABLES)  # tests that are long alone come first
     done = {}
-    text = ""
     start = time.monotonic()
-    for tasks, width in ((beside, cores), (alone, 1)):
+
+    def run_parts(tasks, width):
+        printed = ""
         with ThreadPoolExecutor(width) as pool:
             for name, part, log, seconds in pool.map(_run_part, tasks):
                 entry = done.setdefault(name, [Tally(), 0.0])
                 entry[0].add(part)
                 entry[1] = max(entry[1], seconds)
-                text += log
+                printed += log
+        return printed
+
+    with ThreadPoolExecutor(1) as pool:
+        checks = pool.submit(_checks, build, reports)
+        text = run_parts(beside, cores)
+        checked, sanitizers = checks.result()
+    text += run_parts(alone, 1)
+    tally.add(checked)
     for name, (mine, seconds) in sorted(done.items()):
         say(f"{name}: {mine.passed} passed, {len(mine.failures)} failed, {mine.skipped} skipped "
             f"({seconds:.1f} s)")
         tally.add(mine)
     say(f"tests: {time.monotonic() - start:.1f} s")
-    return text
+    return text, sanitizers
+
+
+def _checks(build, reports):
+    tally = Tally()
+    sanitizers = _sanitizers(build, tally, reports)
+    _replays(build, tally)
+    _python(build, tally)
+    return tally, sanitizers
 
 
 def _sanitizers(build, tally, reports):
@@ -245,10 +263,7 @@ def run_gpu(build, results, bench=True):
     shutil.rmtree(reports, ignore_errors=True)
     reports.mkdir(parents=True)
     tally = Tally()
-    printed = _tests(build, tally, reports)
-    sanitizers = _sanitizers(build, tally, reports)
-    _replays(build, tally)
-    _python(build, tally)
+    printed, sanitizers = _tests(build, tally, reports)
     rows = _benches(build, printed, tally) if bench else []
     _print_table(rows)
     asked = [row for row in rows if "met" in row]

@@ -52,12 +52,12 @@ def install():
     return wheel
 
 
-def run_example(tally):
-    """The README's example, from a folder where nothing but the installed package is found."""
+def run_example(tally, command=(PYTHON, "-I"), environment=None):
+    """The README's example; by default where nothing but the installed package is found."""
     script = PLACE / "readme_example.py"
     script.write_text(README_EXAMPLE.search((ROOT / "README.md").read_text())[1])
-    status = run("python example of the README", [PYTHON, "-I", script], fatal=False)
-    tally.check("python: the README's example in an empty environment", status == 0)
+    status = run("python example of the README", [*command, script], environment, fatal=False)
+    tally.check("python: the README's example", status == 0)
 
 
 def count(path):
@@ -105,8 +105,8 @@ def has_torch():
 
 
 def run_with_build(build):
-    """tests/python under this interpreter, around the library of a build made elsewhere; None
-    where torch is missing, or the build has no such library."""
+    """The README's example and tests/python under this interpreter, around the library of a build
+    made elsewhere; None where torch is missing, or the build has no such library."""
     library = build / "python" / "libweft.so"
     if not has_torch() or not library.exists():
         return None
@@ -116,7 +116,10 @@ def run_with_build(build):
                     ignore=shutil.ignore_patterns("libweft.so", "__pycache__"))
     shutil.copy(library, place / "weft")
     path = os.pathsep.join([str(place), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return run_pytest("pytest gpu", sys.executable, {"PYTHONPATH": path})
+    tally = Tally()
+    run_example(tally, [sys.executable], {"PYTHONPATH": path})
+    tally.add(run_pytest("pytest gpu", sys.executable, {"PYTHONPATH": path}))
+    return tally
 
 
 def run_tests(other=None):
