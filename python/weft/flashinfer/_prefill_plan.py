@@ -51,6 +51,13 @@ def item_mask(qo_indptr: torch.Tensor, kv_lens: torch.Tensor, prefix_lens: torch
     return torch.cat(masks) if masks else torch.zeros(0, dtype=torch.bool, device=device)
 
 
+def with_token_axis(kv: Any, axis: int) -> Any:
+    """Pages of one token, which callers may give without the dimension of their tokens."""
+    if isinstance(kv, (tuple, list)):
+        return tuple(x.unsqueeze(axis) if x.ndim == 3 else x for x in kv)
+    return kv.unsqueeze(axis) if kv.ndim == 4 else kv
+
+
 class PrefillPlan(Planned):
     """A Planned whose run-time values were given to plan(), as the de-facto API has it."""
 
@@ -77,6 +84,7 @@ class PrefillPlan(Planned):
             bits, first = mask_bits(batch.qo_indptr, kv_lens, custom_mask, packed_custom_mask)
             self.values.update(custom_mask=bits.to(self.device), mask_indptr=first.to(self.device))
         self.num_qo_heads, self.num_kv_heads = num_qo_heads, num_kv_heads
+        self.token_axis = {"NHD": -3, "HND": -2}[kv_layout] if page_size == 1 else None
         self.sm_scale = default_scale(sm_scale, head_dim_qk)
         self.plan(
             host_last(qo_indptr) if nnz_qo is None else nnz_qo, batch,
@@ -97,6 +105,8 @@ class PrefillPlan(Planned):
         if self._plan is None:
             raise RuntimeError("run: expected plan() before it, got none")
         values = self.values
+        if self.token_axis is not None:
+            kv = with_token_axis(kv, self.token_axis)
         if window_left is not None and window_left != values["window_left"]:
             values = {**values, "window_left": window_left}
         if logits_soft_cap is not None and logits_soft_cap != values["logits_soft_cap"]:

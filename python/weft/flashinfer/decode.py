@@ -12,6 +12,7 @@ import weft
 from weft.flashinfer._block_tables import attend, two_caches
 from weft.flashinfer._common import FP8, fixed_indptr, missing, not_there, refuse, torch_dtype
 from weft.flashinfer._prefill_plan import PrefillPlan
+from weft.flashinfer.jit import sink_variant
 from weft.flashinfer.mla import (BatchMLAPagedAttentionWrapper,  # callers ask for them here too
                                  trtllm_batch_decode_with_kv_cache_mla,
                                  xqa_batch_decode_with_kv_cache_mla)
@@ -43,7 +44,7 @@ class BatchDecodeWithPagedKVCacheWrapper:
                  use_tensor_cores=False, paged_kv_indptr_buffer=None,
                  paged_kv_indices_buffer=None, paged_kv_last_page_len_buffer=None, backend="auto",
                  jit_args=None):
-        refuse(jit_args=jit_args)
+        self._sink_variant = sink_variant(jit_args)
         self._kv_layout = kv_layout
         self._float_workspace_buffer = float_workspace_buffer
         self.device = float_workspace_buffer.device
@@ -163,7 +164,10 @@ class BatchDecodeWithPagedKVCacheWrapper:
         """o [batch_size * q_len, num_qo_heads, head_dim], with base-2 lse when asked."""
         refuse(skip_softmax_threshold_scale_factor=skip_softmax_threshold_scale_factor,
                kv_cache_sf=kv_cache_sf)
-        if args:
+        sm_scale = self._sm_scale
+        if self._sink_variant:
+            sinks, sm_scale = _sink_of(args, sinks)
+        elif args:
             q_scale, k_scale, v_scale = _scales_of(args, q_scale, k_scale, v_scale)
         step = getattr(self, "_q_len_per_req", 1)
         if q_len_per_req not in (None, 1, step):
@@ -173,7 +177,7 @@ class BatchDecodeWithPagedKVCacheWrapper:
             raise ValueError(f"q: expected {rows} rows as planned, got {q.shape[0]}")
         return self._planned.attend(
             q, paged_kv_cache, q_scale=q_scale, k_scale=k_scale, v_scale=v_scale, out=out, lse=lse,
-            return_lse=return_lse, sinks=sinks, sm_scale=self._sm_scale,
+            return_lse=return_lse, sinks=sinks, sm_scale=sm_scale,
             window_left=self._window_left if window_left is None else window_left,
             logits_soft_cap=max(0.0, self._logits_soft_cap))
 
@@ -231,6 +235,14 @@ def _scales_of(args, q_scale, k_scale, v_scale):
     if any(x is not None for x in (q_scale, k_scale, v_scale)):
         raise TypeError("run: expected scales by position or by keyword, got both")
     return given
+
+
+def _sink_of(args, sinks):
+    """Positional arguments of the sink's variant: (sink, sm_scale)."""
+    if len(args) != 2 or sinks is not None:
+        raise TypeError(f"run: expected sink and sm_scale by position, got {len(args)} arguments"
+                        f"{'' if sinks is None else ' and sinks'}")
+    return args[0], float(args[1])
 
 
 class CUDAGraphBatchDecodeWithPagedKVCacheWrapper(BatchDecodeWithPagedKVCacheWrapper):

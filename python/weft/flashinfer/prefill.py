@@ -11,7 +11,8 @@ import weft
 from weft.flashinfer._block_tables import attend, two_caches
 from weft.flashinfer._common import fixed_indptr, missing, not_there, refuse
 from weft.flashinfer._prefill_plan import PrefillPlan, item_mask, plan_for_one_call
-from weft.flashinfer.decode import _scales_of
+from weft.flashinfer.decode import _scales_of, _sink_of
+from weft.flashinfer.jit import sink_variant
 from weft.flashinfer.page import get_seq_lens
 
 
@@ -64,7 +65,9 @@ class _BatchPrefill:
 
     def _open(self, float_workspace_buffer, kv_layout, use_cuda_graph, jit_args, jit_kwargs,
               custom_mask_buf, mask_indptr_buf, buffers):
-        refuse(jit_args=jit_args, jit_kwargs=jit_kwargs)
+        self._sink_variant = sink_variant(jit_args)
+        if not self._sink_variant:  # a window among its jit_kwargs is that of plan()
+            refuse(jit_kwargs=jit_kwargs)
         self._kv_layout, self._use_cuda_graph = kv_layout, use_cuda_graph
         self._float_workspace_buffer = float_workspace_buffer
         self.device = float_workspace_buffer.device
@@ -123,11 +126,14 @@ class _BatchPrefill:
 
     def _attend(self, q, kv, args, q_scale, k_scale, v_scale, out, lse, return_lse, sinks=None,
                 window_left=None):
-        if args:
+        sm_scale = self._sm_scale
+        if self._sink_variant:
+            sinks, sm_scale = _sink_of(args, sinks)
+        elif args:
             q_scale, k_scale, v_scale = _scales_of(args, q_scale, k_scale, v_scale)
         return self._planned.attend(
             q, kv, q_scale=q_scale, k_scale=k_scale, v_scale=v_scale, out=out, lse=lse,
-            return_lse=return_lse, sinks=sinks, sm_scale=self._sm_scale,
+            return_lse=return_lse, sinks=sinks, sm_scale=sm_scale,
             window_left=self._window_left if window_left is None else window_left,
             logits_soft_cap=max(0.0, self._logits_soft_cap))
 
