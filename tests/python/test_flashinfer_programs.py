@@ -58,3 +58,78 @@ def test_the_sink_as_a_variant(rng, device):
     with pytest.raises(NotImplementedError, match="text of one's own"):
         flashinfer.BatchDecodeWithPagedKVCacheWrapper(
             b.workspace, jit_args=sink_args("struct AttentionSink {};"))
+
+
+def test_lengths_of_items_as_tensors_of_no_dimension(rng):
+    b = Batch(rng, "cpu", kv_lens=[9], qo_lens=[7])
+    items = torch.tensor([0, 1, 2, 0, 1, 2, 0], dtype=torch.uint16)
+    plain = prefill(b, causal=True, prefix_len_ptr=torch.tensor([2], dtype=torch.uint32),
+                    token_pos_in_items_ptr=items, token_pos_in_items_len=7).run(b.q, b.kv)
+    got = prefill(b, causal=True, prefix_len_ptr=torch.tensor(2, dtype=torch.uint32),
+                  token_pos_in_items_ptr=items, max_item_len_ptr=torch.tensor(2),
+                  token_pos_in_items_len=torch.tensor(7, dtype=torch.uint32)).run(b.q, b.kv)
+    assert torch.equal(got, plain) and not torch.equal(got, prefill(b, causal=True).run(b.q, b.kv))
+
+
+def test_keys_and_values_of_one_dtype_each_by_name(rng):
+    b = Batch(rng, "cpu")
+    b.check(decode(b, k_data_type=b.dtype, v_data_type=b.dtype).run(b.q, b.kv))
+    with pytest.raises(NotImplementedError, match="asymmetric"):
+        decode(b, k_data_type=b.dtype, v_data_type=torch.float8_e4m3fn)
+
+
+def test_mla_with_an_indptr_longer_than_the_batch(rng):
+    q, pe = (tensor(rng.standard_normal((2, 16, n)), "cpu", torch.float32) for n in (512, 64))
+    ckv, kpe = (tensor(rng.standard_normal((3, 4, n)), "cpu", torch.float32) for n in (512, 64))
+    outputs = []
+    for tail in ([], [3, 9]):
+        made = flashinfer.mla.BatchMLAPagedAttentionWrapper(torch.empty(8, dtype=torch.uint8))
+        ints = [torch.tensor(x, dtype=torch.int32) for x in (
+            [0, 1, 2], [0, 1, 3, *tail], [2, 0, 1], [3, 6])]
+        made.plan(*ints, 16, 512, 64, 4, False, 0.1, torch.float32, torch.float32)
+        outputs.append(made.run(q, pe, ckv, kpe))
+    assert torch.equal(*outputs)
+
+
+@on_devices
+@pytest.mark.parametrize("kind", [torch.int64, torch.uint64])
+@pytest.mark.parametrize("sizes", [(4, 4), (1, 4), (4, 1)])
+def test_a_request_with_its_own_seed_draws_what_it_would_alone(rng, device, kind, sizes):
+    probs = torch.softmax(tensor(rng.standard_normal((4, 257)), device, torch.float32), -1)
+    values = ([17, 324, 907, 2**62 + 1], [0, 128, 512, 1024])
+    seed, offset = (torch.tensor(x[:n], dtype=torch.int64).view(kind).to(device)
+                    for x, n in zip(values, sizes))
+    got = flashinfer.top_k_sampling_from_probs(probs, 100, seed=seed, offset=offset)
+    assert len(set(got.tolist())) > 1
+    for row in range(4):
+        own = [torch.tensor([x[min(row, n - 1)]], device=device) for x, n in zip(values, sizes)]
+        alone = flashinfer.top_k_sampling_from_probs(probs[row:row + 1], 100, seed=own[0],
+                                                     offset=own[1])
+        assert alone.item() == got[row].item()
+
+
+@on_devices
+def test_a_parameter_is_the_request_s_not_the_row_s(device):
+    probs = torch.tensor([[0.6, 0.4], [0.4, 0.6]], device=device)
+    n = 200
+    rows = torch.tensor([1, 0], device=device, dtype=torch.int32)
+    found = [set(), set()]
+    for trial in range(n):  # as many requests as rows, in the other order
+        top_p = torch.tensor([0.5, 1.0], device=device)
+        got = flashinfer.top_p_sampling_from_probs(probs, top_p, indices=rows, seed=trial)
+        for r, token in enumerate(got.tolist()):
+            found[r].add(token)
+    assert found == [{1}, {0, 1}]
+    for wrong in ([1], [1, 1, 1]):
+        with pytest.raises(ValueError, match="top_k: .* 2 elements, the batch size"):
+            flashinfer.top_k_sampling_from_probs(probs, torch.tensor(wrong, device=device),
+                                                 indices=rows)
+
+
+def test_joined_keys_are_of_one_dtype():
+    k, nope, rope = (torch.zeros(3, heads, n) for heads, n in ((2, 6), (2, 4), (1, 2)))
+    flashinfer.concat_mla_k(k, nope + 1, rope + 2)
+    assert torch.equal(k[1], torch.tensor([[1.0] * 4 + [2.0] * 2] * 2))
+    flashinfer.concat_mla_k(k[:0], nope[:0], rope[:0])
+    with pytest.raises(ValueError, match="expected torch.float32"):
+        flashinfer.concat_mla_k(k, nope, rope.half())

@@ -97,7 +97,11 @@ class BatchDecodeWithPagedKVCacheWrapper:
                    logits_soft_cap=None, q_data_type="float16", kv_data_type=None,
                    o_data_type=None, data_type=None, sm_scale=None, rope_scale=None,
                    rope_theta=None, non_blocking=True, block_tables=None, seq_lens=None,
-                   fixed_split_size=None, disable_split_kv=False, q_len_per_req=1):
+                   fixed_split_size=None, disable_split_kv=False, q_len_per_req=1,
+                   k_data_type=None, v_data_type=None):
+        if k_data_type != v_data_type:
+            raise missing("asymmetric keys and values (k_data_type, v_data_type)")
+        kv_data_type = kv_data_type if k_data_type is None else k_data_type
         if window_right not in (0, None):
             raise missing(f"window_right = {window_right}")
         if data_type is not None:

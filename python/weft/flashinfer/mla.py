@@ -36,7 +36,8 @@ class BatchMLAPagedAttentionWrapper:
     def plan(self, qo_indptr, kv_indptr, kv_indices, kv_len_arr, num_heads, head_dim_ckv,
              head_dim_kpe, page_size, causal, sm_scale, q_data_type, kv_data_type,
              use_profiler=False):
-        """`kv_len_arr` int32 [batch_size]: KV tokens of each request."""
+        """`kv_len_arr` int32 [batch_size]: KV tokens of each request; kv_indptr may be longer than
+        the batch, as buffers are."""
         refuse(use_profiler=use_profiler)
         self._plan(qo_indptr, kv_indptr, kv_indices, kv_len_arr, num_heads, head_dim_ckv,
                    head_dim_kpe, page_size, causal, sm_scale, q_data_type, kv_data_type, -1, None)
@@ -57,7 +58,7 @@ class BatchMLAPagedAttentionWrapper:
         else:
             self._last = last
         batch = weft.AttentionBatch(self._hold("qo_indptr", qo_indptr),
-                                    self._hold("kv_indptr", kv_indptr),
+                                    self._hold("kv_indptr", kv_indptr[:len(qo_indptr)]),
                                     self._hold("kv_indices", kv_indices), self._last)
         self._planned.configure(
             qo_indptr=qo_indptr, batch=batch, kv_lens=None, num_qo_heads=num_heads, num_kv_heads=1,

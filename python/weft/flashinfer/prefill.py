@@ -223,8 +223,9 @@ class BatchPrefillWithPagedKVCacheWrapper(_BatchPrefill):
                 raise missing("prefix_len_ptr with a mask, with a window, or without "
                               "token_pos_in_items_ptr")
             options["custom_mask"] = item_mask(
-                batch.qo_indptr, kv_lens, prefix_len_ptr, token_pos_in_items_ptr,
-                token_pos_in_items_len or len(token_pos_in_items_ptr) // len(prefix_len_ptr))
+                batch.qo_indptr, kv_lens, prefix_len_ptr.reshape(-1), token_pos_in_items_ptr,
+                int(token_pos_in_items_len)
+                or token_pos_in_items_ptr.numel() // prefix_len_ptr.numel())
         self._planned.configure(
             qo_indptr=qo_indptr, batch=batch, kv_lens=kv_lens, num_qo_heads=num_qo_heads,
             num_kv_heads=num_kv_heads, head_dim_qk=head_dim_qk, page_size=page_size,

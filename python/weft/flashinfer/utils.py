@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from weft.flashinfer._common import alibi_slopes, torch_dtype
+from weft.flashinfer._common import alibi_slopes, not_there, torch_dtype
 
 
 log2e = 1.4426950408889634  # by which an lse of base 2 is larger than the natural one
@@ -119,3 +119,6 @@ def determine_attention_backend(*_: Any, **__: Any) -> str:
 def has_flashinfer_jit_cache() -> bool:
     """True: nothing has to be compiled before a first call beyond what weft does in it."""
     return True
+
+
+globals().update(not_there("utils", "FP4Tensor", "quantize"))

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from weft.flashinfer._block_tables import attend
-from weft.flashinfer._common import missing, refuse
+from weft.flashinfer._common import missing, not_there, refuse
 
 
 def xqa(q, k_cache, v_cache, page_table, seq_lens, output, workspace_buffer, semaphores,
@@ -27,3 +27,6 @@ def xqa(q, k_cache, v_cache, page_table, seq_lens, output, workspace_buffer, sem
            logits_scale=kv_scale * q_scale * dim ** -0.5, out_scale=kv_scale * rcp_out_scale,
            qo_indptr=q_cu_seq_lens, window_left=sliding_win_size - 1 if sliding_win_size else -1,
            out=output.view(rows.shape), sinks=sinks)
+
+
+globals().update(not_there("xqa", "xqa_mla", "XQA over MLA's latent cache"))
