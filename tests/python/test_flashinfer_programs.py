@@ -133,3 +133,21 @@ def test_joined_keys_are_of_one_dtype():
     flashinfer.concat_mla_k(k[:0], nope[:0], rope[:0])
     with pytest.raises(ValueError, match="expected torch.float32"):
         flashinfer.concat_mla_k(k, nope, rope.half())
+
+
+@on_devices
+def test_outputs_and_queries_in_float8(rng, device):
+    b = Batch(rng, device, qo_lens=[1, 3, 1, 2], dtype=torch.float16)
+    plain = prefill(b, causal=True).run(b.q, b.kv, v_scale=600.0)
+    made = prefill(b, causal=True, o_data_type=torch.float8_e4m3fn)
+    out = torch.zeros_like(b.q, dtype=torch.float8_e4m3fn)
+    o, lse = made.run(b.q, b.kv, v_scale=600.0, out=out, return_lse=True)
+    assert o is out and lse.shape == b.q.shape[:2] and out.float().abs().max() == 448
+    assert torch.equal(out.float(), plain.float().clamp(-448, 448).to(out.dtype).float())
+    q = b.q[1:4].to(torch.float8_e4m3fn)  # one request, its scales of each head, its output in f16
+    k, v = (x[:2].reshape(-1, KV_HEADS, DIM).to(q.dtype) for x in (b.k, b.v))
+    scales = [torch.linspace(0.5, 2, n, device=device) for n in (HEADS, KV_HEADS, KV_HEADS)]
+    got = flashinfer.single_prefill_with_kv_cache(q, k, v, *scales, o_dtype=torch.float16)
+    wide = [(x.float() * s[:, None]).half() for x, s in zip((q, k, v), scales)]
+    expected = flashinfer.single_prefill_with_kv_cache(*wide)
+    assert got.dtype == torch.float16 and torch.allclose(got, expected, atol=2e-2)

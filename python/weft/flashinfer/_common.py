@@ -61,6 +61,18 @@ def q_word(q_data_type: Any, o_data_type: Any = None) -> str:
     return word("q_data_type", dtype)
 
 
+def wide(q_dtype: str) -> torch.dtype:
+    """What q_word says of float8, as torch has it."""
+    return torch.float16 if q_dtype == "f16" else torch.bfloat16
+
+
+def float8_of(o: torch.Tensor, dtype: torch.dtype, out: Any) -> torch.Tensor:
+    """An output in float8, within its range: attention itself writes 16 or 32 bits."""
+    most = torch.finfo(dtype).max
+    narrow = o.clamp(-most, most)
+    return narrow.to(dtype) if out is None else out.copy_(narrow)
+
+
 def layout_word(kv_layout: str) -> str:
     if kv_layout not in ("NHD", "HND"):
         raise KeyError(f"Invalid kv_layout {kv_layout}: expected NHD or HND")
@@ -116,20 +128,21 @@ class Planned(PlanHolder):
         if self._plan is None:
             raise RuntimeError("run: expected plan() before it, got none")
         if q.dtype in FP8:
-            q = q.to(torch.float16 if self.q_dtype == "f16" else torch.bfloat16)
+            q = q.to(wide(self.q_dtype))
         o, lse = self._made.run(self._plan, q, kv, out=out, lse=lse, return_lse=return_lse,
                                 lse_base2=True, **values)
         return (o, lse) if return_lse else o
 
 
-def scale_values(q: torch.Tensor, num_kv_heads: int, sm_scale: float, q_scale: Any, k_scale: Any,
-                 v_scale: Any) -> tuple[torch.Tensor, dict[str, Any]]:
-    """Scales as numbers or tensors (of one element, or per head) in weft's words; nothing waits."""
+def scale_values(q: torch.Tensor, q_dtype: str, num_kv_heads: int, sm_scale: float, q_scale: Any,
+                 k_scale: Any, v_scale: Any) -> tuple[torch.Tensor, dict[str, Any]]:
+    """Scales as numbers or tensors (of one element, or per head) in weft's words; nothing waits.
+    Queries in float8 become those of the plan's `q_dtype`."""
     values: dict[str, Any] = {"sm_scale": sm_scale}
     if torch.is_tensor(q_scale):
         if q_scale.numel() > 1:
             q = (q.float() * q_scale.reshape(-1, 1)).to(
-                torch.bfloat16 if q.dtype in FP8 else q.dtype)
+                q.dtype if q.dtype not in FP8 else wide(q_dtype))
         else:
             values["k_scales"] = per_head(q_scale, num_kv_heads)
     elif q_scale is not None:

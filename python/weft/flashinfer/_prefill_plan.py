@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 import weft
-from weft.flashinfer._common import (Planned, alibi_slopes, default_scale, host_last, layout_word,
-                                     missing, q_word, rope_form, scale_values, sinks_value,
-                                     split_config, torch_dtype, word)
+from weft.flashinfer._common import (FP8, Planned, alibi_slopes, default_scale, float8_of,
+                                     host_last, layout_word, missing, q_word, rope_form,
+                                     scale_values, sinks_value, split_config, torch_dtype, word)
 from weft.flashinfer.quantization import pack_segments
 
 
@@ -74,6 +74,8 @@ class PrefillPlan(Planned):
         masked = custom_mask is not None or packed_custom_mask is not None
         kv_dtype = torch_dtype(q_data_type if kv_data_type is None else kv_data_type)
         dtype_q = q_word(q_data_type, o_data_type)
+        self.o_float8 = torch_dtype(o_data_type) if torch_dtype(o_data_type) in FP8 else None
+        o_data_type = None if self.o_float8 else o_data_type
         if pos_encoding_mode == "ALIBI" and (logits_soft_cap or 0) > 0:
             raise missing("ALIBI together with logits_soft_cap")
         self.values = {
@@ -115,11 +117,17 @@ class PrefillPlan(Planned):
         if q_scale is None and k_scale is None and v_scale is None:
             values = {**values, "sm_scale": scale}
         else:
-            q, scales = scale_values(q, self.num_kv_heads, scale, q_scale, k_scale, v_scale)
+            q, scales = scale_values(q, self.q_dtype, self.num_kv_heads, scale, q_scale, k_scale,
+                                     v_scale)
             values = {**values, **scales}
         if sinks is not None:
             values["sink"] = sinks_value(sinks)
-        return self.run(q, kv, out, lse, return_lse, **values)
+        if self.o_float8 is None:
+            return self.run(q, kv, out, lse, return_lse, **values)
+        got = self.run(q, kv, None, lse, return_lse, **values)
+        o, *rest = got if return_lse else (got,)
+        o = float8_of(o, self.o_float8, out)
+        return (o, *rest) if return_lse else o
 
 
 class _Kept(threading.local):
