@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 import weft
-from weft.flashinfer._common import fixed_indptr, missing
+from weft._planned import fixed_indptr, indptr_of
+from weft.flashinfer._common import missing
 from weft.flashinfer._prefill_plan import plan_for_one_call
 
 
@@ -18,8 +19,7 @@ def pages_of_tables(block_tables: torch.Tensor, seq_lens: torch.Tensor,
     n, width = block_tables.shape
     lens = seq_lens.to(torch.int64).to(block_tables.device)
     pages = (lens + page_size - 1) // page_size
-    indptr = torch.zeros(n + 1, dtype=torch.int64, device=block_tables.device)
-    torch.cumsum(pages, 0, out=indptr[1:])
+    indptr = indptr_of(pages, torch.int64)
     at = torch.arange(width, device=block_tables.device)
     place = torch.where(at < pages[:, None], indptr[:-1, None] + at, n * width)
     indices = torch.zeros(n * width + 1, dtype=torch.int32, device=block_tables.device)

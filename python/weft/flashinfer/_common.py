@@ -183,10 +183,3 @@ def split_config(page_size: int, fixed_split_size: int | None, disable_split_kv:
         return {}
     tokens = -(-fixed_split_size * max(1, page_size) // 64) * 64  # weft splits at multiples of 64
     return {"schedule": "batch_invariant", "split_kv": min(tokens, 1 << 24)}
-
-
-def fixed_indptr(counts: int, step: int, device: torch.device) -> torch.Tensor:
-    """0, step, 2 step, ... as int32, made on the device."""
-    if step == 0:
-        return torch.zeros(counts + 1, dtype=torch.int32, device=device)
-    return torch.arange(0, counts * step + 1, step, dtype=torch.int32, device=device)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 import weft
+from weft._planned import indptr_of
 from weft.flashinfer._common import (FP8, Planned, alibi_slopes, default_scale, float8_of,
                                      host_last, layout_word, missing, q_word, rope_form,
                                      scale_values, sinks_value, split_config, torch_dtype, word)
@@ -20,13 +21,9 @@ def mask_bits(qo_indptr: torch.Tensor, kv_lens: Any, custom_mask: Any,
     """Bits [qo_len, kv_len] of each request, each from a byte of its own on; and those bytes."""
     counts = (qo_indptr[1:] - qo_indptr[:-1]).to(torch.int64) * kv_lens.to(torch.int64)
     if packed_custom_mask is not None:
-        indptr = torch.zeros(counts.shape[0] + 1, dtype=torch.int32, device=counts.device)
-        indptr[1:] = torch.cumsum((counts + 7) // 8, 0)
-        return packed_custom_mask.contiguous(), indptr
-    indptr = torch.zeros(counts.shape[0] + 1, dtype=torch.int64, device=counts.device)
-    torch.cumsum(counts, 0, out=indptr[1:])
+        return packed_custom_mask.contiguous(), indptr_of((counts + 7) // 8)
     size = custom_mask.numel() // 8 + counts.shape[0] + 1  # the exact count is the device's
-    return pack_segments(custom_mask, indptr, "little", size)
+    return pack_segments(custom_mask, indptr_of(counts, torch.int64), "little", size)
 
 
 def item_mask(qo_indptr: torch.Tensor, kv_lens: torch.Tensor, prefix_lens: torch.Tensor,

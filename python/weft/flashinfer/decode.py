@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 import weft
+from weft._planned import fixed_indptr
 from weft.flashinfer._block_tables import attend, two_caches
-from weft.flashinfer._common import FP8, fixed_indptr, missing, not_there, refuse, torch_dtype
+from weft.flashinfer._common import FP8, missing, not_there, refuse, torch_dtype
 from weft.flashinfer._prefill_plan import PrefillPlan
 from weft.flashinfer.jit import sink_variant
 from weft.flashinfer.mla import (BatchMLAPagedAttentionWrapper,  # callers ask for them here too

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 
 import weft
+from weft._planned import fixed_indptr
 from weft.flashinfer._block_tables import attend, two_caches
-from weft.flashinfer._common import fixed_indptr, missing, not_there, refuse
+from weft.flashinfer._common import missing, not_there, refuse
 from weft.flashinfer._prefill_plan import PrefillPlan, item_mask, plan_for_one_call
 from weft.flashinfer.decode import _scales_of, _sink_of
 from weft.flashinfer.jit import sink_variant
