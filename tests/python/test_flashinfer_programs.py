@@ -120,8 +120,8 @@ def test_a_parameter_is_the_request_s_not_the_row_s(device):
         for r, token in enumerate(got.tolist()):
             found[r].add(token)
     assert found == [{1}, {0, 1}]
-    for wrong in ([1], [1, 1, 1]):
-        with pytest.raises(ValueError, match="top_k: .* 2 elements, the batch size"):
+    for wrong in (1, [1], [[1], [1]], [1, 1, 1]):
+        with pytest.raises(ValueError, match=r"top_k: .* shape \[2\], the batch size"):
             flashinfer.top_k_sampling_from_probs(probs, torch.tensor(wrong, device=device),
                                                  indices=rows)
 
@@ -151,3 +151,58 @@ def test_outputs_and_queries_in_float8(rng, device):
     wide = [(x.float() * s[:, None]).half() for x, s in zip((q, k, v), scales)]
     expected = flashinfer.single_prefill_with_kv_cache(*wide)
     assert got.dtype == torch.float16 and torch.allclose(got, expected, atol=2e-2)
+
+
+def tables_of(b, device):
+    tables = torch.zeros(len(b.pages.kv_lens), 12, dtype=torch.int32)
+    for r in range(len(tables)):
+        ids = b.indices[b.indptr[r]:b.indptr[r + 1]]
+        tables[r, :len(ids)] = ids
+    return tables.to(device), torch.tensor(b.pages.kv_lens, dtype=torch.int32, device=device)
+
+
+@on_devices
+@pytest.mark.parametrize("kind", [torch.uint16, torch.uint8])
+def test_a_mask_says_which_drafts_a_draft_sees(rng, device, kind):
+    b = Batch(rng, device, kv_lens=(7, 33, 5, 16), qo_lens=[5] * 4)
+    seen = (rng.random((4, 5, 5)) < 0.5) | np.eye(5, dtype=bool)
+    words = np.packbits(seen, axis=-1, bitorder="little")
+    if kind is torch.uint16:
+        words = np.concatenate([words, np.zeros_like(words)], -1)
+    mask = torch.as_tensor(words).view(kind).to(device)
+    dense = [np.concatenate([np.ones((5, n - 5), bool), seen[r]], 1)
+             for r, n in enumerate(b.pages.kv_lens)]
+    tables, lens = tables_of(b, device)
+    o = flashinfer.decode.trtllm_batch_decode_with_kv_cache(
+        b.q, b.kv, b.workspace, tables, lens, 33, 0.2, 1.0, kv_layout="NHD", q_len_per_req=5,
+        mask=mask, skip_softmax_threshold_scale_factor=1e-30)
+    b.check(o, sm_scale=0.2, mask=dense)
+    out = torch.empty_like(b.q)
+    shape = (4, 1, 5, HEADS, DIM)
+    flashinfer.xqa.xqa(b.q.view(shape), b.k, b.v, tables, lens[:, None], out.view(shape),
+                       b.workspace, b.workspace, KV_HEADS, 4, q_seq_len=5, mask=mask)
+    b.check(out, mask=dense)
+    with pytest.raises(ValueError, match="mask: expected bits"):
+        flashinfer.decode.trtllm_batch_decode_with_kv_cache(
+            b.q, b.kv, b.workspace, tables, lens, 33, kv_layout="NHD", q_len_per_req=5,
+            mask=mask[:3])
+
+
+@on_devices
+def test_the_output_s_scale_is_in_bmm2_scale(rng, device):
+    b = Batch(rng, device, dtype=torch.float16)
+    tables, lens = tables_of(b, device)
+    plain, got = (flashinfer.decode.trtllm_batch_decode_with_kv_cache(
+        b.q, b.kv, b.workspace, tables, lens, 33, 0.1, 0.5, kv_layout="NHD", o_scale=o_scale)
+        for o_scale in (1.0, 0.25))
+    assert torch.equal(plain, got)
+
+
+@on_devices
+def test_run_alone_names_the_queries_of_a_request(rng, device):
+    b = Batch(rng, device, kv_lens=(7, 33, 5, 16), qo_lens=[3] * 4)
+    made = decode(b)
+    b.check(made.run(b.q, b.kv, q_len_per_req=3))
+    b.check(made.run(b.q, b.kv, q_len_per_req=3, sinks=None))
+    with pytest.raises(ValueError, match="q: expected 8 rows"):
+        made.run(b.q, b.kv, q_len_per_req=2)

@@ -195,7 +195,7 @@ def test_rope_into_float8(rng, device, latent, neox):
         if latent:
             assert torch.equal(found[0], own[0]) and torch.equal(found[1], own[1])
         else:
-            assert torch.equal(found[0], torch.cat(own, -1))
+            assert torch.equal(found[0], torch.cat(own[::-1], -1))
             assert torch.equal(found[1], float8(0.5 * v[t].float().cpu()))
     assert int((caches[0].float() != 0).reshape(8, -1).any(1).sum()) == n
     with pytest.raises(ValueError, match="page_size: expected 2"):

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 import weft
-from weft._planned import indptr_of
+from weft._planned import fixed_indptr, indptr_of
 from weft.flashinfer._common import (FP8, Planned, alibi_slopes, default_scale, float8_of,
                                      host_last, layout_word, missing, q_word, rope_form,
                                      scale_values, sinks_value, split_config, torch_dtype, word)
@@ -24,6 +24,12 @@ def mask_bits(qo_indptr: torch.Tensor, kv_lens: Any, custom_mask: Any,
         return packed_custom_mask.contiguous(), indptr_of((counts + 7) // 8)
     size = custom_mask.numel() // 8 + counts.shape[0] + 1  # the exact count is the device's
     return pack_segments(custom_mask, indptr_of(counts, torch.int64), "little", size)
+
+
+def tree_bits(tree: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Bits of bool [batch_size, q_len, q_len], each request's from a byte of its own on."""
+    n, each = tree.shape[0], tree.shape[1] * tree.shape[2]
+    return pack_segments(tree, fixed_indptr(n, each, tree.device), "little", n * ((each + 7) // 8))
 
 
 def item_mask(qo_indptr: torch.Tensor, kv_lens: torch.Tensor, prefix_lens: torch.Tensor,
@@ -66,8 +72,10 @@ class PrefillPlan(Planned):
                   rope_scale: Any = None, rope_theta: Any = None, q_data_type: Any = "float16",
                   kv_data_type: Any = None, o_data_type: Any = None, custom_mask: Any = None,
                   packed_custom_mask: Any = None, fixed_split_size: int | None = None,
-                  disable_split_kv: bool = False, nnz_qo: int | None = None) -> None:
-        """Plans `batch`; `qo_indptr` is the caller's own array, which may lie on the host."""
+                  disable_split_kv: bool = False, nnz_qo: int | None = None,
+                  tree: Any = None) -> None:
+        """Plans `batch`; `qo_indptr` is the caller's own array, which may lie on the host. `tree`:
+        which of its request's queries each one sees, bool [batch_size, q_len, q_len]."""
         masked = custom_mask is not None or packed_custom_mask is not None
         kv_dtype = torch_dtype(q_data_type if kv_data_type is None else kv_data_type)
         dtype_q = q_word(q_data_type, o_data_type)
@@ -79,8 +87,9 @@ class PrefillPlan(Planned):
             "window_left": window_left, "logits_soft_cap": max(0.0, float(logits_soft_cap or 0.0)),
             "alibi_slopes": (alibi_slopes(num_qo_heads, self.device)
                              if pos_encoding_mode == "ALIBI" else None)}
-        if masked:
-            bits, first = mask_bits(batch.qo_indptr, kv_lens, custom_mask, packed_custom_mask)
+        if masked or tree is not None:
+            bits, first = (mask_bits(batch.qo_indptr, kv_lens, custom_mask, packed_custom_mask)
+                           if masked else tree_bits(tree))
             self.values.update(custom_mask=bits.to(self.device), mask_indptr=first.to(self.device))
         self.num_qo_heads, self.num_kv_heads = num_qo_heads, num_kv_heads
         self.token_axis = {"NHD": -3, "HND": -2}[kv_layout] if page_size == 1 else None
@@ -92,7 +101,8 @@ class PrefillPlan(Planned):
             num_qo_heads=num_qo_heads, num_kv_heads=num_kv_heads, head_dim_qk=head_dim_qk,
             head_dim_vo=head_dim_vo or head_dim_qk, page_size=page_size,
             kv_layout=layout_word(kv_layout),
-            mask="custom" if masked else "causal" if causal else "none",
+            mask=("custom" if masked else "tree" if tree is not None
+                  else "causal" if causal else "none"),
             rope=rope_form(pos_encoding_mode, rope_scale, rope_theta), window_left=window_left,
             **split_config(page_size, fixed_split_size, disable_split_kv))
 

@@ -105,7 +105,6 @@ def trtllm_batch_decode_with_kv_cache_mla(
     """Decode from padded block tables: query [batch_size, q_len, heads, rank + rope], kv_cache
     [pages, page_size, rank + rope]; o [batch_size, q_len, heads, rank]."""
     refuse(sparse_mla_top_k=sparse_mla_top_k or None,
-           skip_softmax_threshold_scale_factor=skip_softmax_threshold_scale_factor,
            kv_scale_format=None if kv_scale_format == "auto" else kv_scale_format)
     return attend_latent(query, kv_cache, kv_lora_rank, block_tables, seq_lens, out,
                          cum_seq_lens_q, lse, logits_scale=bmm1_scale, out_scale=bmm2_scale,

@@ -256,7 +256,6 @@ class BatchPrefillWithPagedKVCacheWrapper(_BatchPrefill):
             uses_spcompress=None):
         """o [nnz_qo, num_qo_heads, head_dim_vo], with base-2 lse when asked."""
         refuse(kv_cache_sf=kv_cache_sf, use_fp16_softmax=use_fp16_softmax,
-               skip_softmax_threshold_scale_factor=skip_softmax_threshold_scale_factor,
                uses_spcompress=uses_spcompress)
         return self._attend(q, paged_kv_cache, args, q_scale, k_scale, v_scale, out, lse,
                             return_lse, sinks, window_left)
@@ -355,8 +354,7 @@ def trtllm_batch_context_with_kv_cache(
         uses_shared_paged_kv_idx=True, causal=True, lse=None, return_lse=False):
     """Prefill from padded block tables; bmm1_scale is the logits' scale, bmm2_scale that of the
     output."""
-    refuse(o_sf_scale=o_sf_scale, o_sf_vec_size=o_sf_vec_size, kv_cache_sf=kv_cache_sf,
-           skip_softmax_threshold_scale_factor=skip_softmax_threshold_scale_factor)
+    refuse(o_sf_scale=o_sf_scale, o_sf_vec_size=o_sf_vec_size, kv_cache_sf=kv_cache_sf)
     return attend(query, two_caches(kv_cache), block_tables, seq_lens, kv_layout=kv_layout,
                   logits_scale=bmm1_scale, out_scale=bmm2_scale, qo_indptr=cum_seq_lens_q,
                   causal=causal, window_left=window_left, shared_index=uses_shared_paged_kv_idx,
@@ -386,8 +384,7 @@ def trtllm_ragged_attention_deepseek(
         skip_softmax_threshold_scale_factor=None, out=None, lse=None):
     """Ragged prefill; values may have fewer elements a head than keys. o_sf_scale is of outputs in
     4 bits, which there are none of: -1 or None."""
-    refuse(skip_softmax_threshold_scale_factor=skip_softmax_threshold_scale_factor,
-           o_sf_scale=None if o_sf_scale in (None, -1, 1.0) else o_sf_scale)
+    refuse(o_sf_scale=None if o_sf_scale in (None, -1, 1.0) else o_sf_scale)
     return _ragged(query, key, value, cum_seq_lens_q, cum_seq_lens_kv, logits_scale=bmm1_scale,
                    out_scale=bmm2_scale, causal=is_causal, window_left=window_left,
                    sinks=attention_sinks, out=out, lse=lse, return_lse=return_lse)
@@ -405,7 +402,6 @@ def trtllm_fmha_v2_prefill(
     """Prefill from one packed tensor, q and joined kv, q, k and v, or q and pages (NHD or HND)."""
     refuse(chunked_attention_size=chunked_attention_size or None,
            save_softmax_stats=save_softmax_stats,
-           skip_softmax_threshold_scale_factor=skip_softmax_threshold_scale_factor or None,
            pos_encoding_mode=None if pos_encoding_mode == "NONE" else pos_encoding_mode)
     if str(mask_mode).lower() not in _FMHA_MASKS:
         raise missing(f"mask_mode = {mask_mode!r}")
@@ -425,5 +421,5 @@ def trtllm_fmha_v2_prefill(
 
 
 globals().update(not_there(
-    "prefill", "single_prefill_with_kv_cache_with_jit_module fmha_varlen "
+    "prefill", "single_prefill_with_kv_cache_with_jit_module fmha_varlen fmha_v2_prefill_deepseek "
     "cudnn_batch_prefill_with_kv_cache", "attention with custom variants or another's layouts"))

@@ -23,16 +23,16 @@ def _operator(x: torch.Tensor, kind: str, order: str = "top_k_first") -> weft.Sa
 
 def _each(name: str, value: Any, n: int, like: torch.Tensor, dtype: torch.dtype,
           one_for_all: bool = False) -> torch.Tensor | None:
-    """A parameter of each request: a number (or a tensor of no dimension) for all, or a tensor with
-    one of each; `one_for_all`: a tensor of one element, too, is for all."""
+    """A parameter of each request: a number for all, or a tensor [n]; with `one_for_all` a tensor
+    of one element, too, is for all."""
     if value is None:
         return None
     if not torch.is_tensor(value):
         return torch.full((n,), value, dtype=dtype, device=like.device)
-    whole = value.ndim == 0 or (one_for_all and value.numel() == 1)
-    if not whole and value.numel() != n:
-        raise ValueError(f"{name}: expected a number or {n} elements, the batch size, got "
-                         f"{value.numel()}")
+    whole = one_for_all and value.numel() == 1
+    if not whole and tuple(value.shape) != (n,):
+        raise ValueError(f"{name}: expected a number or shape [{n}], the batch size, got "
+                         f"{list(value.shape)}")
     value = value.to(like.device, dtype).reshape(-1)
     return value.expand(n).contiguous() if whole else value.contiguous()
 
