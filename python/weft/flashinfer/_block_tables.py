@@ -46,14 +46,15 @@ def qo_indptr_of(query: torch.Tensor, batch_size: int, given: Any) -> torch.Tens
 
 
 def tree_of(mask: torch.Tensor, rows: int) -> torch.Tensor:
-    """bool [batch_size, q_len, q_len] of the bits [batch_size, q_len, words], lowest first, that say
+    """bool [batch_size, q_len, q_len] of the bits [batch_size, q_len, words], lowest first, that
+    say
     which of a request's queries each of them sees."""
     n, q_len = mask.shape[:2]
     if mask.ndim != 3 or n * q_len != rows or mask.shape[2] * 8 * mask.element_size() < q_len:
         raise ValueError(f"mask: expected bits [batch_size, q_len, words] of {rows} queries, got "
                          f"{mask.dtype} {list(mask.shape)}")
-    octets = mask.contiguous().view(torch.uint8)
-    bits = octets[..., None] >> torch.arange(8, dtype=torch.uint8, device=mask.device) & 1
+    octets = mask.contiguous().view(torch.uint8)[..., None]
+    bits = octets >> torch.arange(8, dtype=torch.uint8, device=mask.device) & 1
     return bits.reshape(n, q_len, -1)[..., :q_len].bool()
 
 

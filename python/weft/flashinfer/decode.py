@@ -180,7 +180,8 @@ class BatchDecodeWithPagedKVCacheWrapper:
             step = self._plan_rows(q_len_per_req, step)
         rows = getattr(self, "_batch_size", 0) * step
         if q.shape[0] != rows:
-            raise ValueError(f"q: expected {rows} rows as planned, got {q.shape[0]}")
+            raise ValueError(f"q: expected {rows} rows as planned, q_len_per_req = {step} of each "
+                             f"request, got {q.shape[0]}")
         return self._planned.attend(
             q, paged_kv_cache, q_scale=q_scale, k_scale=k_scale, v_scale=v_scale, out=out, lse=lse,
             return_lse=return_lse, sinks=sinks, sm_scale=sm_scale,
