@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # What programs written for the de-facto API do beside the plain calls: modules built beforehand,
 # variants by name, pages of one token without that dimension.
+import sys
+import types
+
 import numpy as np
 import pytest
 
@@ -9,7 +12,7 @@ torch = pytest.importorskip("torch")
 import weft.flashinfer as flashinfer  # noqa: E402  (needs torch)
 from conftest import devices  # noqa: E402
 from flashinfer_batch import DIM, HEADS, KV_HEADS, Batch, decode, prefill, tensor  # noqa: E402
-from weft.flashinfer import jit  # noqa: E402
+from weft.flashinfer import _common, _prefill_plan, jit  # noqa: E402
 
 on_devices = pytest.mark.parametrize("device", devices())
 
@@ -206,3 +209,34 @@ def test_run_alone_names_the_queries_of_a_request(rng, device):
     b.check(made.run(b.q, b.kv, q_len_per_req=3, sinks=None))
     with pytest.raises(ValueError, match="q: expected 8 rows"):
         made.run(b.q, b.kv, q_len_per_req=2)
+
+
+@pytest.mark.skipif("cuda" not in devices(), reason="needs a GPU")
+def test_slopes_of_a_captured_graph_stay_its_own(rng):
+    q, k, v = (tensor(rng.standard_normal(shape), "cuda", torch.float16)
+               for shape in ((6, 64), (20, 6, 64), (20, 6, 64)))
+    flashinfer.single_decode_with_kv_cache(q, k, v)  # the same kernel, without slopes
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        o = flashinfer.single_decode_with_kv_cache(q, k, v, pos_encoding_mode="ALIBI")
+    eager = flashinfer.single_decode_with_kv_cache(q, k, v, pos_encoding_mode="ALIBI")
+    graph.replay()
+    assert torch.equal(o, eager) and torch.isfinite(eager).all()
+
+
+def test_nothing_is_kept_of_a_graph_s_memory(monkeypatch):
+    device, manager = torch.device("cuda", 0), types.SimpleNamespace(in_warmup=True)
+    trees = types.SimpleNamespace(get_manager=lambda index, create_if_none_exists: manager)
+    monkeypatch.setitem(sys.modules, "torch._inductor.cudagraph_trees", trees)
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: False)
+    assert _common.in_a_graph(device) and not _common.in_a_graph(torch.device("cpu"))
+    manager.in_warmup = False
+    assert not _common.in_a_graph(device)
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
+    assert _common.in_a_graph(device)
+    monkeypatch.setattr(_prefill_plan, "in_a_graph", lambda device: True)
+    cpu = torch.device("cpu")
+    made = [_prefill_plan.plan_for_one_call(cpu, "x") for _ in range(2)]
+    assert made[0] is not made[1]
+    monkeypatch.setattr(_common, "in_a_graph", lambda device: True)
+    assert _common.alibi_slopes(4, cpu) is not _common.alibi_slopes(4, cpu)

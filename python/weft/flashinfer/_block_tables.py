@@ -47,8 +47,7 @@ def qo_indptr_of(query: torch.Tensor, batch_size: int, given: Any) -> torch.Tens
 
 def tree_of(mask: torch.Tensor, rows: int) -> torch.Tensor:
     """bool [batch_size, q_len, q_len] of the bits [batch_size, q_len, words], lowest first, that
-    say
-    which of a request's queries each of them sees."""
+    say which of a request's queries each of them sees."""
     n, q_len = mask.shape[:2]
     if mask.ndim != 3 or n * q_len != rows or mask.shape[2] * 8 * mask.element_size() < q_len:
         raise ValueError(f"mask: expected bits [batch_size, q_len, words] of {rows} queries, got "

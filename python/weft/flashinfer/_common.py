@@ -3,6 +3,7 @@
 # and Planned, the weft plan behind each wrapper. Knows weft's API and torch, no entry.
 from __future__ import annotations
 
+import sys
 from functools import lru_cache
 from typing import Any
 
@@ -90,14 +91,34 @@ def rope_form(pos_encoding_mode: str, rope_scale: float | None,
                          scale=1.0 if rope_scale is None else float(rope_scale))
 
 
-@lru_cache(maxsize=64)
+def in_a_graph(device: torch.device) -> bool:
+    """Whether what is allocated now is a CUDA graph's: nothing may be kept of it. So it is while
+    one is captured, and while torch.compile runs a function before it captures it."""
+    if device.type != "cuda":
+        return False
+    trees = sys.modules.get("torch._inductor.cudagraph_trees")
+    if trees is not None:
+        manager = trees.get_manager(device.index or 0, create_if_none_exists=False)
+        if manager is not None and manager.in_warmup:
+            return True
+    return torch.cuda.is_current_stream_capturing()
+
+
 def alibi_slopes(num_heads: int, device: torch.device) -> torch.Tensor:
     """Slopes of the ALiBi paper: a geometric sequence over the nearest power of two of heads, and
-    every other term of the next one for the rest."""
+    every other term of the next one for the rest. Made anew for a graph, in whose memory they are
+    nothing before it is replayed."""
+    return (_slopes if in_a_graph(device) else _kept_slopes)(num_heads, device)
+
+
+def _slopes(num_heads: int, device: torch.device) -> torch.Tensor:
     n = 1 << (num_heads.bit_length() - 1)
     first = torch.arange(n, dtype=torch.float64, device=device)
     rest = torch.arange(num_heads - n, dtype=torch.float64, device=device)
     return torch.exp2(torch.cat([-8 * (first + 1), -4 * (2 * rest + 1)]) / n).to(torch.float32)
+
+
+_kept_slopes = lru_cache(maxsize=64)(_slopes)
 
 
 @lru_cache(maxsize=1024)

@@ -11,7 +11,7 @@ import torch
 import weft
 from weft._planned import fixed_indptr, indptr_of
 from weft.flashinfer._common import (FP8, Planned, alibi_slopes, default_scale, float8_of,
-                                     host_last, layout_word, missing, q_word, rope_form,
+                                     host_last, in_a_graph, layout_word, missing, q_word, rope_form,
                                      scale_values, sinks_value, split_config, torch_dtype, word)
 from weft.flashinfer.quantization import pack_segments
 
@@ -152,10 +152,10 @@ MOST_KEPT = 8  # of some 10 MB each
 def plan_for_one_call(device: torch.device, *kind: Any) -> PrefillPlan:
     """A PrefillPlan for a call that plans, runs and forgets; `kind` is what its config depends on.
     What a graph captures has its own: nobody knows when it is replayed."""
+    if in_a_graph(device):
+        return PrefillPlan(device)
     stream = 0
     if device.type == "cuda":
-        if torch.cuda.is_current_stream_capturing():
-            return PrefillPlan(device)
         stream = torch.cuda.current_stream(device).cuda_stream
     plans, key = _kept.plans, (device, stream, *kind)
     found = plans.get(key)
