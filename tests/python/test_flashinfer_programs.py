@@ -240,3 +240,20 @@ def test_nothing_is_kept_of_a_graph_s_memory(monkeypatch):
     assert made[0] is not made[1]
     monkeypatch.setattr(_common, "in_a_graph", lambda device: True)
     assert _common.alibi_slopes(4, cpu) is not _common.alibi_slopes(4, cpu)
+
+
+def test_helpers_of_programs():
+    utils, timing = flashinfer.utils, flashinfer.testing
+    assert [utils.next_positive_power_of_2(x) for x in (0, 1, 2, 3, 17)] == [1, 1, 2, 4, 32]
+    assert utils.get_indptr(torch.tensor([2, 0, 5])).tolist() == [0, 2, 2, 7]
+    assert utils.is_float8(torch.zeros(1, dtype=torch.float8_e5m2))
+    with flashinfer.autotune(True):
+        assert utils.determine_mla_backend(torch.device("cpu")) == "fa2"
+    assert timing.attention_flops(2, 3, 5, 64, 32, 4, False) == 2 * 2 * 4 * 15 * 96
+    assert timing.attention_flops(1, 4, 4, 64, 64, 1, True) == 16 * 128
+    assert timing.attention_tflops_per_sec(1, 1, 1, 1, 1, 1, False, 1e-9) == pytest.approx(4)
+    timing.set_seed(3)
+    drawn = torch.rand(2), np.random.random()
+    timing.set_seed(3)
+    assert torch.equal(drawn[0], torch.rand(2)) and drawn[1] == np.random.random()
+    assert len(timing.bench_gpu_time_with_cudagraph(lambda: None, 1, 3, l2_flush=False)) == 3

@@ -44,5 +44,8 @@ def segment_packbits(x: torch.Tensor, indptr: torch.Tensor,
     return pack_segments(x, indptr, bitorder, size)
 
 
-globals().update(not_there("quantization", "fp4_quantize mxfp8_quantize nvfp4_quantize "
-                           "block_scale_interleave nvfp4_block_scale_interleave", "quantize"))
+globals().update(not_there(
+    "quantization", "fp4_quantize mxfp8_quantize nvfp4_quantize block_scale_interleave "
+    "nvfp4_block_scale_interleave nvfp4_batched_quantize mxfp4_quantize mxfp4_dequantize "
+    "mxfp4_dequantize_host mxfp8_dequantize_host e2m1_and_ufp8sf_scale_to_float shuffle_matrix_a "
+    "shuffle_matrix_sf_a", "quantize"))
