@@ -246,6 +246,7 @@ from flashinfer.autotuner import autotune
 from flashinfer.jit.attention.variants import attention_sink_decl
 from flashinfer.quantization.fp8_quantization import mxfp8_quantize
 from flashinfer.fused_moe import cutlass_fused_moe
+from flashinfer.cudnn.prefill import cudnn_batch_prefill_with_kv_cache
 assert flashinfer.BatchDecodeWithPagedKVCacheWrapper is one
 assert flashinfer.page.append_paged_kv_cache is weft.flashinfer.append_paged_kv_cache
 import importlib.util
