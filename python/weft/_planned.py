@@ -41,6 +41,20 @@ def limits(batch_size: int, nnz_qo: int | None) -> tuple[int, int]:
     return most, rows
 
 
+def fixed_indptr(counts: int, step: int, device: torch.device) -> torch.Tensor:
+    """0, step, 2 step, ... as int32 [counts + 1], made on the device."""
+    if step == 0:
+        return torch.zeros(counts + 1, dtype=torch.int32, device=device)
+    return torch.arange(0, counts * step + 1, step, dtype=torch.int32, device=device)
+
+
+def indptr_of(counts: torch.Tensor, dtype: torch.dtype = torch.int32) -> torch.Tensor:
+    """0 and the sums of counts [n] so far: [n + 1], made where they lie."""
+    indptr = torch.zeros(counts.shape[0] + 1, dtype=dtype, device=counts.device)
+    torch.cumsum(counts, 0, dtype=dtype, out=indptr[1:])
+    return indptr
+
+
 class PlanHolder:
     """A weft plan in memory of torch, remade by each `plan` at the same addresses in graph mode."""
 

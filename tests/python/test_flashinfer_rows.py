@@ -242,6 +242,11 @@ import flashinfer, flashinfer.page
 from flashinfer.decode import BatchDecodeWithPagedKVCacheWrapper as one
 from flashinfer.testing.utils import bench_gpu_time
 from flashinfer.mla import BatchMLAPagedAttentionWrapper
+from flashinfer.autotuner import autotune
+from flashinfer.jit.attention.variants import attention_sink_decl
+from flashinfer.quantization.fp8_quantization import mxfp8_quantize
+from flashinfer.fused_moe import cutlass_fused_moe
+from flashinfer.cudnn.prefill import cudnn_batch_prefill_with_kv_cache
 assert flashinfer.BatchDecodeWithPagedKVCacheWrapper is one
 assert flashinfer.page.append_paged_kv_cache is weft.flashinfer.append_paged_kv_cache
 import importlib.util

@@ -195,7 +195,7 @@ def test_rope_into_float8(rng, device, latent, neox):
         if latent:
             assert torch.equal(found[0], own[0]) and torch.equal(found[1], own[1])
         else:
-            assert torch.equal(found[0], torch.cat(own, -1))
+            assert torch.equal(found[0], torch.cat(own[::-1], -1))
             assert torch.equal(found[1], float8(0.5 * v[t].float().cpu()))
     assert int((caches[0].float() != 0).reshape(8, -1).any(1).sum()) == n
     with pytest.raises(ValueError, match="page_size: expected 2"):
@@ -256,3 +256,10 @@ def test_topk_gives_raw_positions_too(rng):
     raw = torch.empty(2, 3, dtype=torch.int32)
     got = flashinfer.top_k_page_table_transform(x, table, ints([12, 9]), 3, out_raw_indices=raw)
     assert torch.equal(got, table.gather(1, raw.long()))
+    table, batch = torch.tensor([[5, 0, 2], [7, 1, 4]]).int(), torch.tensor([1, 0]).int()
+    given = dict(row_to_batch=batch, row_starts=ints([1, 2]), page_size=4)
+    out, held = torch.empty(2, 5, dtype=torch.int32), torch.empty(2, 5, dtype=torch.int32)
+    plain = flashinfer.top_k_page_table_transform(x, table, ints([10, 4]), 5, **given)
+    got = flashinfer.top_k_page_table_transform(x, table, ints([10, 4]), 5, **given, out=out,
+                                                out_raw_indices=held)
+    assert got is out and torch.equal(got, plain) and held[1, 4] == -1 == got[1, 4]

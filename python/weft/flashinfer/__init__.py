@@ -14,6 +14,12 @@ from weft.flashinfer._install import install, uninstall
 
 __version__ = "0.7.2+weft"
 
+# Modules built beforehand stand in their operator's module as well.
+for _module, _names in jit.STANDARD.items():
+    for _name in _names:
+        setattr(globals().get(_module, jit), f"gen_{_name}_module",
+                getattr(jit, f"gen_{_name}_module"))
+
 # Public names stand at the top as well as in their modules, as callers use both. A module keeps its
 # own name where an entry has the same one.
 globals().update({name: value

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 import weft
-from weft.flashinfer._common import fixed_indptr, missing
+from weft._planned import fixed_indptr, indptr_of
+from weft.flashinfer._common import missing
 from weft.flashinfer._prefill_plan import plan_for_one_call
 
 
@@ -18,8 +19,7 @@ def pages_of_tables(block_tables: torch.Tensor, seq_lens: torch.Tensor,
     n, width = block_tables.shape
     lens = seq_lens.to(torch.int64).to(block_tables.device)
     pages = (lens + page_size - 1) // page_size
-    indptr = torch.zeros(n + 1, dtype=torch.int64, device=block_tables.device)
-    torch.cumsum(pages, 0, out=indptr[1:])
+    indptr = indptr_of(pages, torch.int64)
     at = torch.arange(width, device=block_tables.device)
     place = torch.where(at < pages[:, None], indptr[:-1, None] + at, n * width)
     indices = torch.zeros(n * width + 1, dtype=torch.int32, device=block_tables.device)
@@ -45,15 +45,30 @@ def qo_indptr_of(query: torch.Tensor, batch_size: int, given: Any) -> torch.Tens
     return fixed_indptr(batch_size, step, query.device)
 
 
+def tree_of(mask: torch.Tensor, rows: int) -> torch.Tensor:
+    """bool [batch_size, q_len, q_len] of the bits [batch_size, q_len, words], lowest first, that
+    say which of a request's queries each of them sees."""
+    n, q_len = mask.shape[:2]
+    if mask.ndim != 3 or n * q_len != rows or mask.shape[2] * 8 * mask.element_size() < q_len:
+        raise ValueError(f"mask: expected bits [batch_size, q_len, words] of {rows} queries, got "
+                         f"{mask.dtype} {list(mask.shape)}")
+    octets = mask.contiguous().view(torch.uint8)[..., None]
+    bits = octets >> torch.arange(8, dtype=torch.uint8, device=mask.device) & 1
+    return bits.reshape(n, q_len, -1)[..., :q_len].bool()
+
+
 def attend(query: torch.Tensor, kv: tuple[torch.Tensor, torch.Tensor], block_tables: torch.Tensor,
            seq_lens: torch.Tensor, *, kv_layout: str, logits_scale: Any, out_scale: Any,
            qo_indptr: Any = None, causal: bool = True, window_left: int = -1, soft_cap: Any = None,
            shared_index: bool = True, out: Any = None, out_dtype: Any = None, sinks: Any = None,
-           lse: Any = None, return_lse: bool = False) -> Any:
+           lse: Any = None, return_lse: bool = False, mask: Any = None) -> Any:
     """query [nnz_qo, num_qo_heads, dim] over pages; logits times logits_scale (all of it), the
-    output times out_scale, each a number or a tensor of one."""
+    output times out_scale, each a number or a tensor of one. `mask` as tree_of takes it."""
     if not shared_index:
         raise missing("uses_shared_paged_kv_idx = False")
+    if mask is not None and qo_indptr is not None:
+        raise missing("a mask of queries together with cumulative lengths")
+    tree = None if mask is None else tree_of(mask, query.shape[0])
     k, v = kv
     page_axis = 2 if kv_layout == "HND" else 1
     page_size, heads = k.shape[page_axis], k.shape[3 - page_axis]
@@ -70,7 +85,7 @@ def attend(query: torch.Tensor, kv: tuple[torch.Tensor, torch.Tensor], block_tab
         head_dim_vo=v.shape[3], page_size=page_size, kv_layout=kv_layout, causal=causal,
         sm_scale=1.0, window_left=window_left, logits_soft_cap=soft_cap, q_data_type=query.dtype,
         kv_data_type=k.dtype, o_data_type=out_dtype or (None if out is None else out.dtype),
-        nnz_qo=query.shape[0])
+        nnz_qo=query.shape[0], tree=tree)
     return planned.attend(query, (k, v), k_scale=logits_scale, v_scale=out_scale, out=out, lse=lse,
                           return_lse=return_lse, sinks=sinks)
 

@@ -3,6 +3,7 @@
 # and Planned, the weft plan behind each wrapper. Knows weft's API and torch, no entry.
 from __future__ import annotations
 
+import sys
 from functools import lru_cache
 from typing import Any
 
@@ -61,6 +62,18 @@ def q_word(q_data_type: Any, o_data_type: Any = None) -> str:
     return word("q_data_type", dtype)
 
 
+def wide(q_dtype: str) -> torch.dtype:
+    """What q_word says of float8, as torch has it."""
+    return torch.float16 if q_dtype == "f16" else torch.bfloat16
+
+
+def float8_of(o: torch.Tensor, dtype: torch.dtype, out: Any) -> torch.Tensor:
+    """An output in float8, within its range: attention itself writes 16 or 32 bits."""
+    most = torch.finfo(dtype).max
+    narrow = o.clamp(-most, most)
+    return narrow.to(dtype) if out is None else out.copy_(narrow)
+
+
 def layout_word(kv_layout: str) -> str:
     if kv_layout not in ("NHD", "HND"):
         raise KeyError(f"Invalid kv_layout {kv_layout}: expected NHD or HND")
@@ -78,14 +91,34 @@ def rope_form(pos_encoding_mode: str, rope_scale: float | None,
                          scale=1.0 if rope_scale is None else float(rope_scale))
 
 
-@lru_cache(maxsize=64)
+def in_a_graph(device: torch.device) -> bool:
+    """Whether what is allocated now is a CUDA graph's: nothing may be kept of it. So it is while
+    one is captured, and while torch.compile runs a function before it captures it."""
+    if device.type != "cuda":
+        return False
+    trees = sys.modules.get("torch._inductor.cudagraph_trees")
+    if trees is not None:
+        manager = trees.get_manager(device.index or 0, create_if_none_exists=False)
+        if manager is not None and manager.in_warmup:
+            return True
+    return torch.cuda.is_current_stream_capturing()
+
+
 def alibi_slopes(num_heads: int, device: torch.device) -> torch.Tensor:
     """Slopes of the ALiBi paper: a geometric sequence over the nearest power of two of heads, and
-    every other term of the next one for the rest."""
+    every other term of the next one for the rest. Made anew for a graph, in whose memory they are
+    nothing before it is replayed."""
+    return (_slopes if in_a_graph(device) else _kept_slopes)(num_heads, device)
+
+
+def _slopes(num_heads: int, device: torch.device) -> torch.Tensor:
     n = 1 << (num_heads.bit_length() - 1)
     first = torch.arange(n, dtype=torch.float64, device=device)
     rest = torch.arange(num_heads - n, dtype=torch.float64, device=device)
     return torch.exp2(torch.cat([-8 * (first + 1), -4 * (2 * rest + 1)]) / n).to(torch.float32)
+
+
+_kept_slopes = lru_cache(maxsize=64)(_slopes)
 
 
 @lru_cache(maxsize=1024)
@@ -116,20 +149,21 @@ class Planned(PlanHolder):
         if self._plan is None:
             raise RuntimeError("run: expected plan() before it, got none")
         if q.dtype in FP8:
-            q = q.to(torch.float16 if self.q_dtype == "f16" else torch.bfloat16)
+            q = q.to(wide(self.q_dtype))
         o, lse = self._made.run(self._plan, q, kv, out=out, lse=lse, return_lse=return_lse,
                                 lse_base2=True, **values)
         return (o, lse) if return_lse else o
 
 
-def scale_values(q: torch.Tensor, num_kv_heads: int, sm_scale: float, q_scale: Any, k_scale: Any,
-                 v_scale: Any) -> tuple[torch.Tensor, dict[str, Any]]:
-    """Scales as numbers or tensors (of one element, or per head) in weft's words; nothing waits."""
+def scale_values(q: torch.Tensor, q_dtype: str, num_kv_heads: int, sm_scale: float, q_scale: Any,
+                 k_scale: Any, v_scale: Any) -> tuple[torch.Tensor, dict[str, Any]]:
+    """Scales as numbers or tensors (of one element, or per head) in weft's words; nothing waits.
+    Queries in float8 become those of the plan's `q_dtype`."""
     values: dict[str, Any] = {"sm_scale": sm_scale}
     if torch.is_tensor(q_scale):
         if q_scale.numel() > 1:
             q = (q.float() * q_scale.reshape(-1, 1)).to(
-                torch.bfloat16 if q.dtype in FP8 else q.dtype)
+                q.dtype if q.dtype not in FP8 else wide(q_dtype))
         else:
             values["k_scales"] = per_head(q_scale, num_kv_heads)
     elif q_scale is not None:
@@ -170,10 +204,3 @@ def split_config(page_size: int, fixed_split_size: int | None, disable_split_kv:
         return {}
     tokens = -(-fixed_split_size * max(1, page_size) // 64) * 64  # weft splits at multiples of 64
     return {"schedule": "batch_invariant", "split_kv": min(tokens, 1 << 24)}
-
-
-def fixed_indptr(counts: int, step: int, device: torch.device) -> torch.Tensor:
-    """0, step, 2 step, ... as int32, made on the device."""
-    if step == 0:
-        return torch.zeros(counts + 1, dtype=torch.int32, device=device)
-    return torch.arange(0, counts * step + 1, step, dtype=torch.int32, device=device)

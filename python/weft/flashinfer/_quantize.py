@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 import weft
-from weft.flashinfer._common import FP8, fixed_indptr, operator
+from weft._planned import fixed_indptr
+from weft.flashinfer._common import FP8, operator
 
 
 def fp8_dtype(quantize_dtype: Any, outputs: tuple[Any, ...]) -> torch.dtype:

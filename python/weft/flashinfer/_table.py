@@ -13,7 +13,7 @@ MODULES = ("decode", "prefill", "attention", "mla", "cascade", "pod", "sparse", 
            "quantization", "concat_ops", "utils", "testing", "norm", "activation", "sampling",
            "topk", "gemm", "xqa", "logits_processor", "jit")
 # Shared between our modules alone.
-INTERNAL = {"single", "joined_cache", "pack_segments", "draw"}
+INTERNAL = {"single", "joined_cache", "pack_segments", "draw", "sink_variant"}
 
 HEAD = """# FlashInfer's API on weft
 
@@ -27,7 +27,12 @@ NotImplementedError, at `plan()`.
 Beyond the original: `sinks=` acts everywhere, scales may be tensors of one element or per head,
 KV in float8 works with every entry and mask, and page sizes and groups are free. Accepted, with the
 same result either way: `backend`, `use_tensor_cores`, `use_fp16_qk_reduction` (products are always
-accumulated in f32), `enable_pdl`, workspaces of any size.
+accumulated in f32), `skip_softmax_threshold_scale_factor` (nothing is skipped), `enable_pdl`,
+workspaces of any size.
+
+`jit_args` takes the attention sink's declaration (`jit.attention_sink_decl`) and no text of one's
+own. Modules built beforehand (`gen_*_module`, `build_jit_specs`) are there and take no time: weft
+makes its kernels when a plan asks for them.
 
 Made by `python -m weft.flashinfer` from the code; do not edit.
 """

@@ -9,9 +9,11 @@ from typing import Any
 import torch
 
 import weft
+from weft._planned import fixed_indptr
 from weft.flashinfer._block_tables import attend, two_caches
-from weft.flashinfer._common import FP8, fixed_indptr, missing, not_there, refuse, torch_dtype
+from weft.flashinfer._common import FP8, missing, not_there, refuse, torch_dtype
 from weft.flashinfer._prefill_plan import PrefillPlan
+from weft.flashinfer.jit import sink_variant
 from weft.flashinfer.mla import (BatchMLAPagedAttentionWrapper,  # callers ask for them here too
                                  trtllm_batch_decode_with_kv_cache_mla,
                                  xqa_batch_decode_with_kv_cache_mla)
@@ -43,12 +45,12 @@ class BatchDecodeWithPagedKVCacheWrapper:
                  use_tensor_cores=False, paged_kv_indptr_buffer=None,
                  paged_kv_indices_buffer=None, paged_kv_last_page_len_buffer=None, backend="auto",
                  jit_args=None):
-        refuse(jit_args=jit_args)
+        self._sink_variant = sink_variant(jit_args)
         self._kv_layout = kv_layout
         self._float_workspace_buffer = float_workspace_buffer
         self.device = float_workspace_buffer.device
         self._use_cuda_graph, self._use_tensor_cores = use_cuda_graph, use_tensor_cores
-        self._backend = backend
+        self._backend, self._planned_with = backend, None
         self._paged_kv_indptr_buf = paged_kv_indptr_buffer
         self._paged_kv_indices_buf = paged_kv_indices_buffer
         self._paged_kv_last_page_len_buf = paged_kv_last_page_len_buffer
@@ -90,13 +92,19 @@ class BatchDecodeWithPagedKVCacheWrapper:
                 kwargs[name] = value
         self._plan_impl(indptr, indices, last_page_len, num_qo_heads, num_kv_heads, head_dim,
                         page_size, **kwargs)
+        self._planned_with = ((indptr, indices, last_page_len, num_qo_heads, num_kv_heads, head_dim,
+                               page_size), kwargs)
 
     def _plan_impl(self, indptr, indices, last_page_len, num_qo_heads, num_kv_heads, head_dim,
                    page_size, *, pos_encoding_mode="NONE", window_left=-1, window_right=0,
                    logits_soft_cap=None, q_data_type="float16", kv_data_type=None,
                    o_data_type=None, data_type=None, sm_scale=None, rope_scale=None,
                    rope_theta=None, non_blocking=True, block_tables=None, seq_lens=None,
-                   fixed_split_size=None, disable_split_kv=False, q_len_per_req=1):
+                   fixed_split_size=None, disable_split_kv=False, q_len_per_req=1,
+                   k_data_type=None, v_data_type=None):
+        if k_data_type != v_data_type:
+            raise missing("asymmetric keys and values (k_data_type, v_data_type)")
+        kv_data_type = kv_data_type if k_data_type is None else k_data_type
         if window_right not in (0, None):
             raise missing(f"window_right = {window_right}")
         if data_type is not None:
@@ -161,21 +169,32 @@ class BatchDecodeWithPagedKVCacheWrapper:
             lse=None, return_lse=False, enable_pdl=None, window_left=None, sinks=None,
             q_len_per_req=None, skip_softmax_threshold_scale_factor=None, kv_cache_sf=None):
         """o [batch_size * q_len, num_qo_heads, head_dim], with base-2 lse when asked."""
-        refuse(skip_softmax_threshold_scale_factor=skip_softmax_threshold_scale_factor,
-               kv_cache_sf=kv_cache_sf)
-        if args:
+        refuse(kv_cache_sf=kv_cache_sf)
+        sm_scale = self._sm_scale
+        if self._sink_variant:
+            sinks, sm_scale = _sink_of(args, sinks)
+        elif args:
             q_scale, k_scale, v_scale = _scales_of(args, q_scale, k_scale, v_scale)
         step = getattr(self, "_q_len_per_req", 1)
         if q_len_per_req not in (None, 1, step):
-            raise ValueError(f"q_len_per_req: expected {step}, as planned, got {q_len_per_req}")
+            step = self._plan_rows(q_len_per_req, step)
         rows = getattr(self, "_batch_size", 0) * step
         if q.shape[0] != rows:
-            raise ValueError(f"q: expected {rows} rows as planned, got {q.shape[0]}")
+            raise ValueError(f"q: expected {rows} rows as planned, q_len_per_req = {step} of each "
+                             f"request, got {q.shape[0]}")
         return self._planned.attend(
             q, paged_kv_cache, q_scale=q_scale, k_scale=k_scale, v_scale=v_scale, out=out, lse=lse,
-            return_lse=return_lse, sinks=sinks, sm_scale=self._sm_scale,
+            return_lse=return_lse, sinks=sinks, sm_scale=sm_scale,
             window_left=self._window_left if window_left is None else window_left,
             logits_soft_cap=max(0.0, self._logits_soft_cap))
+
+    def _plan_rows(self, q_len, step):
+        """Plans again for another number of queries a request, where run() alone names it."""
+        if self._use_cuda_graph or self._planned_with is None:
+            raise ValueError(f"q_len_per_req: expected {step}, as planned, got {q_len}")
+        args, options = self._planned_with
+        self._plan_impl(*args, **{**options, "q_len_per_req": q_len})
+        return int(q_len)
 
     def run_return_lse(self, *args, **kwargs):
         """run() with return_lse."""
@@ -233,6 +252,14 @@ def _scales_of(args, q_scale, k_scale, v_scale):
     return given
 
 
+def _sink_of(args, sinks):
+    """Positional arguments of the sink's variant: (sink, sm_scale)."""
+    if len(args) != 2 or sinks is not None:
+        raise TypeError(f"run: expected sink and sm_scale by position, got {len(args)} arguments"
+                        f"{'' if sinks is None else ' and sinks'}")
+    return args[0], float(args[1])
+
+
 class CUDAGraphBatchDecodeWithPagedKVCacheWrapper(BatchDecodeWithPagedKVCacheWrapper):
     """The batch wrapper in CUDA graph mode, with its buffers."""
 
@@ -270,9 +297,9 @@ def trtllm_batch_decode_with_kv_cache(
         enable_block_sparse_attention=False, bf16q_fp8kv_transform_mode=None):
     """Decode from padded block tables [batch_size, max_pages]: q_len_per_req queries of each
     request, or as many as cum_seq_lens_q says. bmm1_scale is the logits' scale, bmm2_scale that of
-    the output."""
-    refuse(o_sf_scale=o_sf_scale, o_sf_vec_size=o_sf_vec_size, mask=mask, kv_cache_sf=kv_cache_sf,
-           skip_softmax_threshold_scale_factor=skip_softmax_threshold_scale_factor,
+    the output, with 1 / o_scale in it already. `mask` [batch_size, q_len_per_req, words]: bits of
+    the request's queries that each sees, else those before it and itself."""
+    refuse(o_sf_scale=o_sf_scale, o_sf_vec_size=o_sf_vec_size, kv_cache_sf=kv_cache_sf,
            bmm1_scale_log2=bmm1_scale_log2,
            enable_block_sparse_attention=enable_block_sparse_attention,
            bf16q_fp8kv_transform_mode=bf16q_fp8kv_transform_mode)
@@ -281,8 +308,8 @@ def trtllm_batch_decode_with_kv_cache(
         raise ValueError(f"query: expected {rows} rows, q_len_per_req = {q_len_per_req} of each "
                          f"request, got {query.shape[0]}")
     return attend(query, two_caches(kv_cache), block_tables, seq_lens, kv_layout=kv_layout,
-                  logits_scale=bmm1_scale, out_scale=bmm2_scale / o_scale,
-                  qo_indptr=cum_seq_lens_q, window_left=window_left,
+                  logits_scale=bmm1_scale, out_scale=bmm2_scale,
+                  qo_indptr=cum_seq_lens_q, window_left=window_left, mask=mask,
                   shared_index=uses_shared_paged_kv_idx, out=out, out_dtype=out_dtype, sinks=sinks,
                   lse=lse, return_lse=return_lse)
 

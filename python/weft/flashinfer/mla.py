@@ -36,7 +36,8 @@ class BatchMLAPagedAttentionWrapper:
     def plan(self, qo_indptr, kv_indptr, kv_indices, kv_len_arr, num_heads, head_dim_ckv,
              head_dim_kpe, page_size, causal, sm_scale, q_data_type, kv_data_type,
              use_profiler=False):
-        """`kv_len_arr` int32 [batch_size]: KV tokens of each request."""
+        """`kv_len_arr` int32 [batch_size]: KV tokens of each request; kv_indptr may be longer than
+        the batch, as buffers are."""
         refuse(use_profiler=use_profiler)
         self._plan(qo_indptr, kv_indptr, kv_indices, kv_len_arr, num_heads, head_dim_ckv,
                    head_dim_kpe, page_size, causal, sm_scale, q_data_type, kv_data_type, -1, None)
@@ -57,7 +58,7 @@ class BatchMLAPagedAttentionWrapper:
         else:
             self._last = last
         batch = weft.AttentionBatch(self._hold("qo_indptr", qo_indptr),
-                                    self._hold("kv_indptr", kv_indptr),
+                                    self._hold("kv_indptr", kv_indptr[:len(qo_indptr)]),
                                     self._hold("kv_indices", kv_indices), self._last)
         self._planned.configure(
             qo_indptr=qo_indptr, batch=batch, kv_lens=None, num_qo_heads=num_heads, num_kv_heads=1,
@@ -104,7 +105,6 @@ def trtllm_batch_decode_with_kv_cache_mla(
     """Decode from padded block tables: query [batch_size, q_len, heads, rank + rope], kv_cache
     [pages, page_size, rank + rope]; o [batch_size, q_len, heads, rank]."""
     refuse(sparse_mla_top_k=sparse_mla_top_k or None,
-           skip_softmax_threshold_scale_factor=skip_softmax_threshold_scale_factor,
            kv_scale_format=None if kv_scale_format == "auto" else kv_scale_format)
     return attend_latent(query, kv_cache, kv_lora_rank, block_tables, seq_lens, out,
                          cum_seq_lens_q, lse, logits_scale=bmm1_scale, out_scale=bmm2_scale,

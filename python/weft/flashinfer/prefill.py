@@ -8,10 +8,12 @@ from typing import Any
 import torch
 
 import weft
+from weft._planned import fixed_indptr
 from weft.flashinfer._block_tables import attend, two_caches
-from weft.flashinfer._common import fixed_indptr, missing, not_there, refuse
+from weft.flashinfer._common import missing, not_there, refuse
 from weft.flashinfer._prefill_plan import PrefillPlan, item_mask, plan_for_one_call
-from weft.flashinfer.decode import _scales_of
+from weft.flashinfer.decode import _scales_of, _sink_of
+from weft.flashinfer.jit import sink_variant
 from weft.flashinfer.page import get_seq_lens
 
 
@@ -64,7 +66,9 @@ class _BatchPrefill:
 
     def _open(self, float_workspace_buffer, kv_layout, use_cuda_graph, jit_args, jit_kwargs,
               custom_mask_buf, mask_indptr_buf, buffers):
-        refuse(jit_args=jit_args, jit_kwargs=jit_kwargs)
+        self._sink_variant = sink_variant(jit_args)
+        if not self._sink_variant:  # a window among its jit_kwargs is that of plan()
+            refuse(jit_kwargs=jit_kwargs)
         self._kv_layout, self._use_cuda_graph = kv_layout, use_cuda_graph
         self._float_workspace_buffer = float_workspace_buffer
         self.device = float_workspace_buffer.device
@@ -123,11 +127,14 @@ class _BatchPrefill:
 
     def _attend(self, q, kv, args, q_scale, k_scale, v_scale, out, lse, return_lse, sinks=None,
                 window_left=None):
-        if args:
+        sm_scale = self._sm_scale
+        if self._sink_variant:
+            sinks, sm_scale = _sink_of(args, sinks)
+        elif args:
             q_scale, k_scale, v_scale = _scales_of(args, q_scale, k_scale, v_scale)
         return self._planned.attend(
             q, kv, q_scale=q_scale, k_scale=k_scale, v_scale=v_scale, out=out, lse=lse,
-            return_lse=return_lse, sinks=sinks, sm_scale=self._sm_scale,
+            return_lse=return_lse, sinks=sinks, sm_scale=sm_scale,
             window_left=self._window_left if window_left is None else window_left,
             logits_soft_cap=max(0.0, self._logits_soft_cap))
 
@@ -217,8 +224,9 @@ class BatchPrefillWithPagedKVCacheWrapper(_BatchPrefill):
                 raise missing("prefix_len_ptr with a mask, with a window, or without "
                               "token_pos_in_items_ptr")
             options["custom_mask"] = item_mask(
-                batch.qo_indptr, kv_lens, prefix_len_ptr, token_pos_in_items_ptr,
-                token_pos_in_items_len or len(token_pos_in_items_ptr) // len(prefix_len_ptr))
+                batch.qo_indptr, kv_lens, prefix_len_ptr.reshape(-1), token_pos_in_items_ptr,
+                int(token_pos_in_items_len)
+                or token_pos_in_items_ptr.numel() // prefix_len_ptr.numel())
         self._planned.configure(
             qo_indptr=qo_indptr, batch=batch, kv_lens=kv_lens, num_qo_heads=num_qo_heads,
             num_kv_heads=num_kv_heads, head_dim_qk=head_dim_qk, page_size=page_size,
@@ -248,7 +256,6 @@ class BatchPrefillWithPagedKVCacheWrapper(_BatchPrefill):
             uses_spcompress=None):
         """o [nnz_qo, num_qo_heads, head_dim_vo], with base-2 lse when asked."""
         refuse(kv_cache_sf=kv_cache_sf, use_fp16_softmax=use_fp16_softmax,
-               skip_softmax_threshold_scale_factor=skip_softmax_threshold_scale_factor,
                uses_spcompress=uses_spcompress)
         return self._attend(q, paged_kv_cache, args, q_scale, k_scale, v_scale, out, lse,
                             return_lse, sinks, window_left)
@@ -347,8 +354,7 @@ def trtllm_batch_context_with_kv_cache(
         uses_shared_paged_kv_idx=True, causal=True, lse=None, return_lse=False):
     """Prefill from padded block tables; bmm1_scale is the logits' scale, bmm2_scale that of the
     output."""
-    refuse(o_sf_scale=o_sf_scale, o_sf_vec_size=o_sf_vec_size, kv_cache_sf=kv_cache_sf,
-           skip_softmax_threshold_scale_factor=skip_softmax_threshold_scale_factor)
+    refuse(o_sf_scale=o_sf_scale, o_sf_vec_size=o_sf_vec_size, kv_cache_sf=kv_cache_sf)
     return attend(query, two_caches(kv_cache), block_tables, seq_lens, kv_layout=kv_layout,
                   logits_scale=bmm1_scale, out_scale=bmm2_scale, qo_indptr=cum_seq_lens_q,
                   causal=causal, window_left=window_left, shared_index=uses_shared_paged_kv_idx,
@@ -378,8 +384,7 @@ def trtllm_ragged_attention_deepseek(
         skip_softmax_threshold_scale_factor=None, out=None, lse=None):
     """Ragged prefill; values may have fewer elements a head than keys. o_sf_scale is of outputs in
     4 bits, which there are none of: -1 or None."""
-    refuse(skip_softmax_threshold_scale_factor=skip_softmax_threshold_scale_factor,
-           o_sf_scale=None if o_sf_scale in (None, -1, 1.0) else o_sf_scale)
+    refuse(o_sf_scale=None if o_sf_scale in (None, -1, 1.0) else o_sf_scale)
     return _ragged(query, key, value, cum_seq_lens_q, cum_seq_lens_kv, logits_scale=bmm1_scale,
                    out_scale=bmm2_scale, causal=is_causal, window_left=window_left,
                    sinks=attention_sinks, out=out, lse=lse, return_lse=return_lse)
@@ -397,7 +402,6 @@ def trtllm_fmha_v2_prefill(
     """Prefill from one packed tensor, q and joined kv, q, k and v, or q and pages (NHD or HND)."""
     refuse(chunked_attention_size=chunked_attention_size or None,
            save_softmax_stats=save_softmax_stats,
-           skip_softmax_threshold_scale_factor=skip_softmax_threshold_scale_factor or None,
            pos_encoding_mode=None if pos_encoding_mode == "NONE" else pos_encoding_mode)
     if str(mask_mode).lower() not in _FMHA_MASKS:
         raise missing(f"mask_mode = {mask_mode!r}")
@@ -417,5 +421,5 @@ def trtllm_fmha_v2_prefill(
 
 
 globals().update(not_there(
-    "prefill", "single_prefill_with_kv_cache_with_jit_module fmha_varlen "
+    "prefill", "single_prefill_with_kv_cache_with_jit_module fmha_varlen fmha_v2_prefill_deepseek "
     "cudnn_batch_prefill_with_kv_cache", "attention with custom variants or another's layouts"))

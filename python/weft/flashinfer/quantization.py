@@ -6,6 +6,7 @@ from __future__ import annotations
 import torch
 
 import weft
+from weft._planned import indptr_of
 from weft.flashinfer._common import not_there, operator
 
 
@@ -29,8 +30,7 @@ def packbits(x: torch.Tensor, bitorder: str = "big") -> torch.Tensor:
 def pack_segments(x: torch.Tensor, indptr: torch.Tensor, bitorder: str,
                   size: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Each segment's bits from a byte of its own on, in a buffer of `size` bytes."""
-    starts = torch.zeros(indptr.shape[0], dtype=torch.int32, device=indptr.device)
-    starts[1:] = torch.cumsum((indptr[1:] - indptr[:-1] + 7) // 8, 0)
+    starts = indptr_of((indptr[1:] - indptr[:-1] + 7) // 8)
     out = torch.zeros(size, dtype=torch.uint8, device=x.device)
     _packer(x, bitorder).run(_bytes(x), indptr=indptr.to(torch.int32), out_indptr=starts, out=out)
     return out, starts
@@ -44,5 +44,8 @@ def segment_packbits(x: torch.Tensor, indptr: torch.Tensor,
     return pack_segments(x, indptr, bitorder, size)
 
 
-globals().update(not_there("quantization", "fp4_quantize mxfp8_quantize nvfp4_quantize "
-                           "block_scale_interleave nvfp4_block_scale_interleave", "quantize"))
+globals().update(not_there(
+    "quantization", "fp4_quantize mxfp8_quantize nvfp4_quantize block_scale_interleave "
+    "nvfp4_block_scale_interleave nvfp4_batched_quantize mxfp4_quantize mxfp4_dequantize "
+    "mxfp4_dequantize_host mxfp8_dequantize_host e2m1_and_ufp8sf_scale_to_float shuffle_matrix_a "
+    "shuffle_matrix_sf_a", "quantize"))

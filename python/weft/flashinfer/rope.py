@@ -172,7 +172,7 @@ def rope_quantize_fp8_append_paged_kv_cache(
         quant_scale_kv=1.0, page_size=16, kv_layout="NHD", q_rope_out=None, q_nope_out=None,
         enable_pdl=False):
     """(q_rope, q_nope) in float8, and keys and values to their pages: (k_cache, v_cache) whose keys
-    are [k_nope, k_rope], or MLA's (ckv_cache, kpe_cache), where v is None."""
+    are [k_rope, k_nope], or MLA's (ckv_cache, kpe_cache), where v is None."""
     form = _cache_form(cos_sin_cache, is_neox)
     dtype = _quantize.fp8_dtype(quantize_dtype, (q_rope_out, q_nope_out))
     caches = _caches(k_rope, k_nope, v, paged_kv_cache, dtype)
@@ -211,12 +211,12 @@ def _caches(k_rope, k_nope, v, paged_kv_cache, dtype):
         return [(_heads(k_rope), second.unsqueeze(2)), (_heads(k_nope), first.unsqueeze(2))]
     if v is None:
         raise ValueError("v: expected a tensor with keys of heads, got None")
-    nope = 0 if k_nope is None else k_nope.shape[2]
-    made = [(k_rope, first[..., nope:]), (v, second)]
+    rope, nope = k_rope.shape[2], 0 if k_nope is None else k_nope.shape[2]
+    made = [(k_rope, first[..., :rope]), (v, second)]
     if nope == 1:
         raise missing("k_nope of one element")
     if nope:
         half = nope // 2
-        made += [(k_nope[..., :half], first[..., :half]),
-                 (k_nope[..., half:], first[..., half:nope])]
+        made += [(k_nope[..., :half], first[..., rope:rope + half]),
+                 (k_nope[..., half:], first[..., rope + half:])]
     return made

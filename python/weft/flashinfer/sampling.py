@@ -21,31 +21,33 @@ def _operator(x: torch.Tensor, kind: str, order: str = "top_k_first") -> weft.Sa
                     dtype=x.dtype, input=kind, order=order)
 
 
-def _each(value: Any, n: int, like: torch.Tensor, dtype: torch.dtype,
-          indices: Any = None) -> torch.Tensor | None:
-    """A parameter of each sample: a number for all, or a tensor by row of the input."""
+def _each(name: str, value: Any, n: int, like: torch.Tensor, dtype: torch.dtype,
+          one_for_all: bool = False) -> torch.Tensor | None:
+    """A parameter of each request: a number for all, or a tensor [n]; with `one_for_all` a tensor
+    of one element, too, is for all."""
     if value is None:
         return None
     if not torch.is_tensor(value):
         return torch.full((n,), value, dtype=dtype, device=like.device)
+    whole = one_for_all and value.numel() == 1
+    if not whole and tuple(value.shape) != (n,):
+        raise ValueError(f"{name}: expected a number or shape [{n}], the batch size, got "
+                         f"{list(value.shape)}")
     value = value.to(like.device, dtype).reshape(-1)
-    if value.numel() == 1:
-        return value.expand(n).contiguous()
-    if indices is not None and value.shape[0] == like.shape[0]:
-        value = value[indices.long()]
-    return value.contiguous()
+    return value.expand(n).contiguous() if whole else value.contiguous()
 
 
 def _seeds(n: int, like: torch.Tensor, generator: Any, seed: Any,
            offset: Any) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """A seed of each sample: drawn by torch, or from the caller's, with a step from row to row."""
+    """A seed of each sample: drawn by torch, or the caller's. With one seed and one offset for all
+    there is a step from row to row; else a request draws what it would alone."""
     if seed is None:
         return torch.randint(1 << 62, (n,), dtype=torch.int64, device=like.device,
                              generator=generator), None
-    start: Any = _each(seed, n, like, torch.int64)
-    if not (torch.is_tensor(seed) and seed.numel() == n and n > 1):
+    start: Any = _each("seed", seed, n, like, torch.int64, True)
+    if not any(torch.is_tensor(x) and x.numel() > 1 for x in (seed, offset)):
         start = start + torch.arange(n, device=like.device) * _STEP
-    return start, _each(offset, n, like, torch.int64)
+    return start, _each("offset", offset, n, like, torch.int64, True)
 
 
 def draw(x: torch.Tensor, kind: str, *, indices: Any, generator: Any, check_nan: bool, seed: Any,
@@ -59,9 +61,9 @@ def draw(x: torch.Tensor, kind: str, *, indices: Any, generator: Any, check_nan:
     status = torch.empty(n, dtype=torch.uint8, device=x.device) if return_valid else None
     token = _operator(x, kind, order).run(
         x, seed=seeds, offset=offsets, indices=rows, status=status,
-        top_k=_each(top_k, n, x, torch.int32, indices),
-        top_p=_each(top_p, n, x, torch.float32, indices),
-        min_p=_each(min_p, n, x, torch.float32, indices))
+        top_k=_each("top_k", top_k, n, x, torch.int32),
+        top_p=_each("top_p", top_p, n, x, torch.float32),
+        min_p=_each("min_p", min_p, n, x, torch.float32))
     if indices is not None and indices.dtype != torch.int32:
         token = token.to(indices.dtype)
     return (token, status == 0) if return_valid else token
@@ -70,7 +72,8 @@ def draw(x: torch.Tensor, kind: str, *, indices: Any, generator: Any, check_nan:
 def softmax(logits, temperature=None, enable_pdl=None):
     """f32 [n, vocab_size]; temperature a number or one of each row."""
     return _operator(logits, "logits").filter(
-        logits, temperature=_each(temperature, logits.shape[0], logits, torch.float32))
+        logits, temperature=_each("temperature", temperature, logits.shape[0], logits,
+                                  torch.float32))
 
 
 def sampling_from_probs(probs, indices=None, deterministic=True, generator=None, check_nan=False,
@@ -129,20 +132,20 @@ def top_k_top_p_sampling_from_logits(logits, top_k, top_p, indices=None,
 def top_p_renorm_probs(probs, top_p, is_deterministic=False):
     """probs, 0 where top_p leaves out, and of sum 1 again."""
     return _operator(probs, "probs").filter(
-        probs, top_p=_each(top_p, probs.shape[0], probs, torch.float32))
+        probs, top_p=_each("top_p", top_p, probs.shape[0], probs, torch.float32))
 
 
 def top_k_renorm_probs(probs, top_k):
     """probs, 0 beyond the top_k largest, and of sum 1 again."""
     return _operator(probs, "probs").filter(
-        probs, top_k=_each(top_k, probs.shape[0], probs, torch.int32))
+        probs, top_k=_each("top_k", top_k, probs.shape[0], probs, torch.int32))
 
 
 def top_k_mask_logits(logits, top_k):
     """logits, -inf beyond the top_k largest."""
     return _operator(logits, "logits").filter(
         logits, masked=torch.empty_like(logits),
-        top_k=_each(top_k, logits.shape[0], logits, torch.int32))
+        top_k=_each("top_k", top_k, logits.shape[0], logits, torch.int32))
 
 
 top_p_renorm_prob, top_k_renorm_prob = top_p_renorm_probs, top_k_renorm_probs

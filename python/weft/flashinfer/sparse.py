@@ -6,6 +6,7 @@ from __future__ import annotations
 import torch
 
 import weft
+from weft._planned import fixed_indptr, indptr_of
 from weft.flashinfer._common import missing, per_head, refuse
 from weft.flashinfer._prefill_plan import PrefillPlan
 
@@ -58,7 +59,7 @@ class BlockSparseAttentionWrapper:
             raise ValueError(f"M, N: expected multiples of R = {R} and C = {C}, got {M} and {N}")
         planned, device = self._planned, self._planned.device
         kv_indptr = planned.to_device("indptr", indptr)
-        qo_indptr = torch.arange(M // R + 1, dtype=torch.int32, device=device) * R
+        qo_indptr = fixed_indptr(M // R, R, device)
         last = torch.full((M // R,), C, dtype=torch.int32, device=device)
         if causal and mask is None and packed_mask is None:
             mask = _causal_blocks(kv_indptr, indices.to(device), M, N, R, C)
@@ -124,12 +125,6 @@ def _causal_bits(seen, rows, qo_len, kv_len):
     return (j <= i + kv_len - qo_len)[each]
 
 
-def _indptr(counts):
-    indptr = torch.zeros(len(counts) + 1, dtype=torch.int32, device=counts.device)
-    indptr[1:] = torch.cumsum(counts, 0)
-    return indptr
-
-
 class VariableBlockSparseAttentionWrapper:
     """Queries [num_qo_heads, qo_len, dim] over keys [num_kv_heads, kv_len, dim] under a block mask
     of each KV head, whose rows and columns have sizes of their own. A head's block row is a
@@ -157,12 +152,12 @@ class VariableBlockSparseAttentionWrapper:
         planned = self._planned
         rows, counts, indices, seen, qo_len, kv_len = _chosen_tokens(
             block_mask_map.to(planned.device), block_row_sz, block_col_sz)
-        qo_indptr = _indptr(rows)
+        qo_indptr = indptr_of(rows)
         mask = _causal_bits(seen, rows, qo_len, kv_len) if causal else None
         self._shape = (num_qo_heads, num_kv_heads, qo_len, kv_len)
         planned.configure(
             qo_indptr=qo_indptr,
-            batch=weft.AttentionBatch(qo_indptr, _indptr(counts), indices,
+            batch=weft.AttentionBatch(qo_indptr, indptr_of(counts), indices,
                                       (counts > 0).to(torch.int32)),
             kv_lens=counts, num_qo_heads=num_qo_heads // num_kv_heads, num_kv_heads=1,
             head_dim_qk=head_dim, head_dim_vo=None, page_size=1, kv_layout="NHD", causal=False,

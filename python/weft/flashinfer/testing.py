@@ -3,8 +3,10 @@
 """Timing of a function."""
 from __future__ import annotations
 
+import random
 import time
 
+import numpy
 import torch
 
 from weft.flashinfer._common import refuse
@@ -60,3 +62,36 @@ def bench_gpu_time(fn, dry_run_iters=None, repeat_iters=None, dry_run_time_ms=25
     for _ in range(dry_run_iters or max(1, int(dry_run_time_ms / first))):
         measured()
     return [measured() for _ in range(repeat_iters or max(1, int(repeat_time_ms / first)))]
+
+
+def bench_gpu_time_with_cudagraph(fn, dry_run_iters=None, repeat_iters=None, dry_run_time_ms=25,
+                                  repeat_time_ms=100, num_iters_within_graph=10, l2_flush=True,
+                                  l2_flush_size_mb=256, l2_flush_device="cuda",
+                                  sleep_after_run=False, **options):
+    """bench_gpu_time by replays of a graph."""
+    return bench_gpu_time(fn, dry_run_iters, repeat_iters, dry_run_time_ms, repeat_time_ms,
+                          l2_flush, l2_flush_size_mb, l2_flush_device, sleep_after_run,
+                          use_cuda_graph=True, num_iters_within_graph=num_iters_within_graph,
+                          **options)
+
+
+def set_seed(random_seed):
+    """Seeds the generators of random, numpy and torch."""
+    random.seed(random_seed)
+    numpy.random.seed(random_seed)
+    torch.manual_seed(random_seed)
+
+
+def attention_flops(batch_size, qo_seqlen, kv_seqlen, head_dim_qk, head_dim_vo, num_qo_heads,
+                    causal):
+    """Operations of a layer whose requests are all of these lengths; of the last square of a causal
+    mask, where the queries are the last of the keys, half."""
+    pairs = 2 * qo_seqlen * kv_seqlen - (qo_seqlen * qo_seqlen if causal else 0)
+    return batch_size * num_qo_heads * pairs * (head_dim_qk + head_dim_vo)
+
+
+def attention_tflops_per_sec(batch_size, qo_seqlen, kv_seqlen, head_dim_qk, head_dim_vo,
+                             num_qo_heads, causal, time):
+    """attention_flops over `time` milliseconds, in 10^12 a second."""
+    return attention_flops(batch_size, qo_seqlen, kv_seqlen, head_dim_qk, head_dim_vo,
+                           num_qo_heads, causal) / time / 1e9

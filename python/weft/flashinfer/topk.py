@@ -20,6 +20,11 @@ class TopKTieBreak(enum.IntEnum):
     LARGE = 2
 
 
+def can_implement_filtered_topk(*_: Any) -> bool:
+    """False: weft has a kernel of its own."""
+    return False
+
+
 def _topk(x: torch.Tensor, k: int, tie_break: Any, **config: Any) -> weft.Topk:
     if int(tie_break) == TopKTieBreak.LARGE:
         raise missing("tie_break = LARGE")
@@ -46,13 +51,24 @@ def top_k_page_table_transform(input, src_page_table, lengths, k, row_to_batch=N
     of each row's first lengths[row]; -1 beyond. `out_raw_indices` gets the positions themselves."""
     refuse(page_table_row_starts=page_table_row_starts)
     if out_raw_indices is not None:
-        _topk(input, k, tie_break).run(
-            input, lengths=_ints(lengths), row_starts=_ints(row_starts), indices=out_raw_indices,
-            return_values=False)
+        return _raw_then_places(input, src_page_table, lengths, k, row_to_batch, tie_break,
+                                row_starts, int(page_size), out, out_raw_indices)
     made = _topk(input, k, tie_break, page_size=int(page_size))
     return made.run(input, lengths=_ints(lengths), row_starts=_ints(row_starts),
                     page_table=src_page_table, row_to_batch=_ints(row_to_batch), indices=out,
                     return_values=False)[0]
+
+
+def _raw_then_places(x, pages, lengths, k, row_to_batch, tie_break, row_starts, page_size, out,
+                     raw):
+    """Positions by weft's top-k, and where a page table has them by torch."""
+    _topk(x, k, tie_break).run(x, lengths=_ints(lengths), row_starts=_ints(row_starts), indices=raw,
+                               return_values=False)
+    rows = pages if row_to_batch is None else pages[row_to_batch.long()]
+    at = raw.long().clamp(min=0)
+    where = rows[:raw.shape[0]].gather(1, at // page_size).long() * page_size + at % page_size
+    places = torch.where(raw >= 0, where, -1).to(torch.int32)
+    return places if out is None else out.copy_(places)
 
 
 def top_k_ragged_transform(input, offsets, lengths, k, deterministic=False,

@@ -3,12 +3,15 @@
 """Enums, sizes and what a device can do."""
 from __future__ import annotations
 
+import contextlib
 import enum
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 
-from weft.flashinfer._common import alibi_slopes, torch_dtype
+from weft._planned import indptr_of
+from weft.flashinfer._common import FP8, alibi_slopes, not_there, torch_dtype
 
 
 log2e = 1.4426950408889634  # by which an lse of base 2 is larger than the natural one
@@ -39,6 +42,26 @@ def round_up(x: int, y: int) -> int:
 
 def ceil_div(x: int, y: int) -> int:
     return (x + y - 1) // y
+
+
+def next_positive_power_of_2(x: int) -> int:
+    """The least power of two that is at least x, and at least 1."""
+    return 1 << max(0, x - 1).bit_length()
+
+
+def is_float8(x: torch.Tensor) -> bool:
+    return x.dtype in FP8
+
+
+def get_indptr(x: torch.Tensor) -> torch.Tensor:
+    """int64 [n + 1]: 0 and the sums of x [n] so far."""
+    return indptr_of(x, torch.int64)
+
+
+@contextlib.contextmanager
+def autotune(tune_mode: bool = True, *_: Any, **__: Any) -> Iterator[None]:
+    """Nothing to tune: weft chooses its kernels from the config."""
+    yield
 
 
 def canonicalize_torch_dtype(dtype: Any) -> torch.dtype:
@@ -116,6 +139,13 @@ def determine_attention_backend(*_: Any, **__: Any) -> str:
     return "fa2"
 
 
+def determine_mla_backend(*_: Any, **__: Any) -> str:
+    return "fa2"
+
+
 def has_flashinfer_jit_cache() -> bool:
     """True: nothing has to be compiled before a first call beyond what weft does in it."""
     return True
+
+
+globals().update(not_there("utils", "FP4Tensor", "quantize"))

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 import weft
-from weft._planned import PlanHolder, limits
+from weft._planned import PlanHolder, fixed_indptr, indptr_of, limits
 from weft._struct import dtype_name
 from weft.integrations.transformers import refuse, run_values
 
@@ -127,27 +127,14 @@ def _rows(step: Step, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]
     none."""
     n, q_len = step.batch_size, step.q_len
     if q_len == 1:
-        return _steps(n, 1, device), step.valid.to(device).sum(1, dtype=torch.int32)
+        return fixed_indptr(n, 1, device), step.valid.to(device).sum(1, dtype=torch.int32)
     valid_q = step.valid_q.to(device)
     count = valid_q.sum(1, dtype=torch.int32)
     lead = torch.where(count > 0, valid_q.int().argmax(1), 0).to(torch.int32)
     parts = torch.stack([lead, count, q_len - lead - count], 1).reshape(-1)
     lens = torch.zeros(n, 3, dtype=torch.int32, device=device)
     lens[:, 1] = step.valid.to(device).sum(1)
-    return _indptr(parts), lens.reshape(-1)
-
-
-def _steps(n: int, step: int, device: torch.device) -> torch.Tensor:
-    """0, step, ... n * step."""
-    if step == 0:
-        return torch.zeros(n + 1, dtype=torch.int32, device=device)
-    return torch.arange(0, n * step + 1, step, dtype=torch.int32, device=device)
-
-
-def _indptr(counts: torch.Tensor) -> torch.Tensor:
-    indptr = torch.zeros(len(counts) + 1, dtype=torch.int32, device=counts.device)
-    torch.cumsum(counts, 0, out=indptr[1:])
-    return indptr
+    return indptr_of(parts), lens.reshape(-1)
 
 
 def _batch(step: Step, ratio: int, device: torch.device) -> weft.AttentionBatch:
@@ -155,12 +142,14 @@ def _batch(step: Step, ratio: int, device: torch.device) -> weft.AttentionBatch:
     page r * ratio + j."""
     n = step.batch_size
     if step.ragged:
-        return weft.AttentionBatch(_steps(1, step.q_len, device), _steps(1, step.kv_len, device))
+        return weft.AttentionBatch(*(fixed_indptr(1, rows, device)
+                                     for rows in (step.q_len, step.kv_len)))
     pages = torch.arange(step.kv_len, dtype=torch.int32, device=device)
     if n > 1:
-        pages = (_steps(n - 1, ratio, device)[:, None] + pages).reshape(-1)
+        pages = (fixed_indptr(n - 1, ratio, device)[:, None] + pages).reshape(-1)
     if step.valid is None:
-        return weft.AttentionBatch(_steps(n, step.q_len, device), _steps(n, step.kv_len, device),
+        return weft.AttentionBatch(fixed_indptr(n, step.q_len, device),
+                                   fixed_indptr(n, step.kv_len, device),
                                    pages, torch.full((n,), min(1, step.kv_len), dtype=torch.int32,
                                                      device=device))
     qo_indptr, lens = _rows(step, device)
@@ -168,7 +157,7 @@ def _batch(step: Step, ratio: int, device: torch.device) -> weft.AttentionBatch:
     place = torch.where(valid, torch.cumsum(valid, 0) - 1, pages.numel())
     kept = torch.zeros(pages.numel() + 1, dtype=torch.int32, device=device)
     pages = kept.scatter_(0, place, pages)[:-1]
-    return weft.AttentionBatch(qo_indptr, _indptr(lens), pages, torch.ones_like(lens))
+    return weft.AttentionBatch(qo_indptr, indptr_of(lens), pages, torch.ones_like(lens))
 
 
 def _pages(x: torch.Tensor) -> tuple[torch.Tensor, int]:
@@ -211,7 +200,7 @@ def _plan(step: Step, key: Any, query: torch.Tensor, k: torch.Tensor, v: torch.T
         padded = torch.nn.functional.pad(bits, (0, 8 * width - bits.shape[1])).to(torch.uint8)
         weight = torch.pow(2, torch.arange(8, device=holder.device)).to(torch.uint8)
         extra["custom_mask"] = (padded.view(-1, 8) * weight).sum(1, dtype=torch.uint8)
-        extra["mask_indptr"] = _steps(step.batch_size, width, holder.device)
+        extra["mask_indptr"] = fixed_indptr(step.batch_size, width, holder.device)
     if holder.attention is not None and batch.qo_indptr.shape[0] - 1 == step.batch_size:
         holder.replan(batch)
     else:
