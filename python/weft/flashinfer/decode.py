@@ -102,9 +102,8 @@ class BatchDecodeWithPagedKVCacheWrapper:
                    rope_theta=None, non_blocking=True, block_tables=None, seq_lens=None,
                    fixed_split_size=None, disable_split_kv=False, q_len_per_req=1,
                    k_data_type=None, v_data_type=None):
-        if k_data_type != v_data_type:
-            raise missing("asymmetric keys and values (k_data_type, v_data_type)")
-        kv_data_type = kv_data_type if k_data_type is None else k_data_type
+        if k_data_type is not None or v_data_type is not None:
+            kv_data_type = _one_dtype(k_data_type, v_data_type, kv_data_type or q_data_type)
         if window_right not in (0, None):
             raise missing(f"window_right = {window_right}")
         if data_type is not None:
@@ -240,6 +239,14 @@ class BatchDecodeWithPagedKVCacheWrapper:
                        q_len_per_req=1):
         """Bytes of the workspaces that a plan needs: none, weft brings its own memory."""
         return 0, 0
+
+
+def _one_dtype(k_data_type, v_data_type, default):
+    """The dtype of keys and of values, each named or the default."""
+    k, v = (torch_dtype(default if x is None else x) for x in (k_data_type, v_data_type))
+    if k != v:
+        raise missing(f"asymmetric k_data_type = {k}, v_data_type = {v}")
+    return k
 
 
 def _scales_of(args, q_scale, k_scale, v_scale):
