@@ -10,15 +10,14 @@ from weft.flashinfer._table import MODULES
 # Modules that callers reach deeper than this package goes.
 _DEEPER = {
     "attention._core": "attention", "mla._core": "mla", "testing.utils": "testing",
-    "quantization.packbits": "quantization",
-    "fp4_quantization": "quantization", "fp8_quantization": "quantization",
-    "quantization.fp4_quantization": "quantization", "fused_moe": "gemm", "fused_moe.core": "gemm",
-    "quantization.fp8_quantization": "quantization", "autotuner": "utils",
-    "cudnn": "decode", "cudnn.decode": "decode", "cudnn.prefill": "prefill", "gemm.gemm_base": "gemm",
-    "logits_processor.pipeline": "logits_processor", "jit.attention": "jit",
-    "jit.core": "jit", "jit.cpp_ext": "jit", "jit.utils": "jit",
-    "jit.attention.variants": "jit", "jit.attention.pytorch": "jit",
-    "jit.attention.modules": "jit", "cutile": "utils", "cutile.cutile_common": "utils",
+    "quantization.packbits": "quantization", "fp4_quantization": "quantization",
+    "fp8_quantization": "quantization", "quantization.fp4_quantization": "quantization",
+    "fused_moe": "gemm", "fused_moe.core": "gemm", "quantization.fp8_quantization": "quantization",
+    "autotuner": "utils", "cudnn": "decode", "cudnn.decode": "decode", "cudnn.prefill": "prefill",
+    "gemm.gemm_base": "gemm", "logits_processor.pipeline": "logits_processor",
+    "jit.attention": "jit", "jit.core": "jit", "jit.cpp_ext": "jit", "jit.utils": "jit",
+    "jit.attention.variants": "jit", "jit.attention.pytorch": "jit", "jit.attention.modules": "jit",
+    "cutile": "utils", "cutile.cutile_common": "utils",
     "logits_processor.types": "logits_processor", "logits_processor.processors": "logits_processor",
 }
 
