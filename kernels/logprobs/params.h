@@ -32,19 +32,17 @@ WEFT_HD MassScale logprobs_scale(const SampleRequest& r, uint32_t top) {
   return MassScale::of_logits(value_of(top), r.temperature == 0.0f ? 1.0f : r.temperature);
 }
 
-/// A token in the order in which tokens are reported: by value, equal ones by id, the lower first.
-/// 0: none.
+/// The entry of a token that may be reported; 0: none.
 WEFT_HD uint64_t token_entry(float z, int32_t token) {
   const uint32_t key = key_of(z);
-  return key == kMaskedKey ? 0 : uint64_t{key} << 32 | ~static_cast<uint32_t>(token);
+  return key == kMaskedKey ? 0 : entry_of(key, token);
 }
 
 /// Reports `entry` as the `place`-th of sample `i`.
 WEFT_HD void put_logprob(const LogprobsParams& p, int64_t i, int32_t place, uint64_t entry,
                          const MassScale& scale, uint64_t total) {
   const bool none = entry == 0;
-  p.top_tokens[i * p.top_tokens_stride + place] =
-      none ? -1 : static_cast<int32_t>(~static_cast<uint32_t>(entry));
+  p.top_tokens[i * p.top_tokens_stride + place] = none ? -1 : position_of(entry);
   p.top_logprobs[i * p.top_logprobs_stride + place] =
       none ? float_of(0xff800000u)
            : log_share(value_of(static_cast<uint32_t>(entry >> 32)), scale, total);

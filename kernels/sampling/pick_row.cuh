@@ -8,14 +8,6 @@
 
 namespace weft {
 
-/// Larger is better: by value, equal ones by position.
-__device__ __forceinline__ uint64_t entry_of(float z, int32_t at) {
-  return pair_of(key_of(z), ~static_cast<uint32_t>(at));
-}
-__device__ __forceinline__ int32_t position_of(uint64_t entry) {
-  return static_cast<int32_t>(~static_cast<uint32_t>(entry));
-}
-
 /// Lists of entries: in each CTA its own, which may hold more than the row's floor asks for; from
 /// them one in the first CTA, where a search keeps its own.
 template <RowSlices slices, bool linear, class Values = KeptValues>
@@ -69,7 +61,8 @@ struct RowPick {
   template <bool finite>
   __device__ __forceinline__ void offer(float z, int32_t at) const {
     const uint32_t i = fetch_add_shared(counters, 1);
-    if (i < kMostOwn) store_shared(own + 8 * i, entry_of(plain_form<linear, finite>(z), at));
+    if (i < kMostOwn)
+      store_shared(own + 8 * i, entry_of(key_of(plain_form<linear, finite>(z)), at));
   }
 
   /// Offers those of this thread's values in shared memory that reach `floor`.

@@ -207,7 +207,7 @@ __device__ __forceinline__ void select_topk_rows(const TopkParams& p) {
   const uint32_t entries = row.smem + Search<spec>::kSmem.own_keys;
   each_kept<spec>(row, cut, [&](uint32_t slot, int32_t at, float z) {
     if constexpr (!spec.sorted) return put<spec>(p, r, i, static_cast<int32_t>(slot), at);
-    const uint64_t entry = pair_of(key_of(z), ~static_cast<uint32_t>(at));
+    const uint64_t entry = entry_of(key_of(z), at);
     if constexpr (spec.slices.cluster > 1) {
       store_peer(peer_address(entries + 8 * slot, 0), entry);
     } else {
@@ -220,7 +220,7 @@ __device__ __forceinline__ void select_topk_rows(const TopkParams& p) {
     sort_entries<spec>(entries, static_cast<uint32_t>(number));
     for (int32_t e = thread; e < number; e += kThreads) {
       const uint64_t entry = load_shared_u64(entries + 8u * static_cast<uint32_t>(e));
-      put<spec>(p, r, i, e, static_cast<int32_t>(~static_cast<uint32_t>(entry)));
+      put<spec>(p, r, i, e, position_of(entry));
     }
   }
 }

@@ -22,8 +22,7 @@ int most_smem(int arch) {
 }  // namespace
 
 RowSlices select_slices(const char* argument, int length, const Target& target) {
-  const int most = target.arch >= 90 ? kMostOfCta : kMaxVocab;
-  RowSlices slices = RowSlices::of(length, most, kNumThreads);
+  RowSlices slices = spread_slices(length, target);
   const int bytes = SearchSmem::of(slices).bytes;
   if (bytes > most_smem(target.arch)) {
     fail(ErrorKind::unsupported, argument,
@@ -48,11 +47,14 @@ RowSlices stream_slices(int length, int cluster) {
   return slices;
 }
 
+std::array<int, 3> stream_rows(const Target& target) {
+  return {target.num_sms / 8 + 1, target.num_sms / 4 + 1, target.num_sms + 1};
+}
+
 int stream_choice(int64_t n, const Target& target) {
-  const int64_t sms = target.num_sms;
-  if (n * 8 <= sms) return -1;  // 8 CTAs a row find as many SMs: latency counts, not bytes
-  if (n * 4 <= sms) return 0;
-  return n <= sms ? 1 : 2;
+  int choice = -1;
+  for (const int rows : stream_rows(target)) choice += n >= rows;
+  return choice;
 }
 
 std::string describe(const RowSlices& slices) {
@@ -62,10 +64,13 @@ std::string describe(const RowSlices& slices) {
 
 std::string describe_streams(const char* when, const Target& target) {
   if (target.arch < 90) return "";
-  const auto rows = [](int n) { return std::to_string(n); };
-  return std::string(when) + ": from " + rows(target.num_sms / 8 + 1) +
-         " rows on 4 CTAs a row, from " + rows(target.num_sms / 4 + 1) + " on 2, from " +
-         rows(target.num_sms + 1) + " on 1, and none is kept\n";
+  std::string text = std::string(when) + ":";
+  const auto rows = stream_rows(target);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    text += " from " + std::to_string(rows[i]) + (i == 0 ? " rows" : "") + " on " +
+            std::to_string(kStreamClusters[i]) + (i == 0 ? " CTAs a row," : ",");
+  }
+  return text + " and none is kept\n";
 }
 
 }  // namespace weft

@@ -3,6 +3,8 @@
 // cluster a row. Knows no operator.
 #pragma once
 
+#include <array>
+
 #include "kernels/sampling/smem.h"
 #include "src/cuda/rows.h"
 
@@ -29,6 +31,10 @@ RowSlices stream_slices(int length, int cluster);
 
 /// CTAs a row that passes by may have: many rows need few each to fill a device.
 inline constexpr std::array<int, 3> kStreamClusters = {4, 2, 1};
+
+/// The fewest rows for which each of kStreamClusters is taken. With fewer than the first, 8 CTAs a
+/// row find as many SMs: latency counts, not bytes.
+std::array<int, 3> stream_rows(const Target& target);
 
 /// Which of kStreamClusters suits `n` rows; -1 where they are so few that kept ones are faster.
 int stream_choice(int64_t n, const Target& target);
@@ -68,10 +74,10 @@ struct LongRowOperator : RowOperator<Spec> {
   /// For prepare. `streams_too`: calls may ask for rows that pass by.
   LongRowOperator(const CudaBackend& cuda, const Spec& spec, int length, bool streams_too)
       : RowOperator<Spec>(cuda, spec) {
-    if (!streams_too || cuda.target().arch < 90) return;
+    if (!streams_too) return;
     detail::CudaState& state = cuda.state();
     const auto images = state.store.prepare(requests(spec, length, cuda.target()));
-    for (size_t i = 0; i < streams.size(); ++i) streams[i] = &state.device.load(*images[i]);
+    for (size_t i = 0; i < images.size(); ++i) streams[i] = &state.device.load(*images[i]);
   }
 
   static Spec streamed(Spec spec, int length, int cluster) {
@@ -79,9 +85,10 @@ struct LongRowOperator : RowOperator<Spec> {
     return spec;
   }
 
-  /// Of the kernels for rows that pass by.
+  /// Of the kernels for rows that pass by: from sm_90 on.
   static std::vector<KernelRequest> requests(const Spec& spec, int length, const Target& target) {
     std::vector<KernelRequest> all;
+    if (target.arch < 90) return all;
     for (const int cluster : kStreamClusters) {
       all.push_back(kernel_request(streamed(spec, length, cluster), target.arch));
     }

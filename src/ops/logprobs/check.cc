@@ -37,13 +37,7 @@ void check_logprobs_args(const LogprobsConfig& config, Device device, const Logp
 }
 
 void check_contents(const LogprobsParams& params) {
-  for (int64_t i = 0; i < params.row.n; ++i) {
-    const SampleRequest request = logprobs_request(params, i);
-    if (!request.bad) continue;
-    const char* name = name_of(request.fault);
-    fail(ErrorKind::invalid_argument, name, "every element in its range",
-         std::string(name) + "[" + std::to_string(i) + "] out of it");
-  }
+  for (int64_t i = 0; i < params.row.n; ++i) check_request(logprobs_request(params, i), i);
 }
 
 }  // namespace weft

@@ -117,14 +117,15 @@ void check_filter_args(const SamplingConfig& config, Device device, const Filter
   if (!is_same_view(args.input, masks ? args.masked : args.probs)) check_apart({output}, {input});
 }
 
+void check_request(const SampleRequest& request, int64_t i) {
+  if (!request.bad) return;
+  const char* name = name_of(request.fault);
+  fail(ErrorKind::invalid_argument, name, "every element in its range",
+       element(name, i) + " out of it");
+}
+
 void check_parameters(const SamplingParams& params) {
-  for (int64_t i = 0; i < params.n; ++i) {
-    const SampleRequest request = sample_request(params, i);
-    if (!request.bad) continue;
-    const char* name = name_of(request.fault);
-    fail(ErrorKind::invalid_argument, name, "every element in its range",
-         std::string(name) + "[" + std::to_string(i) + "] out of it");
-  }
+  for (int64_t i = 0; i < params.n; ++i) check_request(sample_request(params, i), i);
 }
 
 }  // namespace weft

@@ -38,7 +38,7 @@ struct SamplingCuda {
       const SamplingRowSpec spec = select_sampling_row(config, target, job, dtype_out);
       requests.push_back(kernel_request(spec, target.arch));
       requests.push_back(kernel_request(narrowed(spec), target.arch));
-      if (!streams(config, job, dtype_out) || target.arch < 90) return;
+      if (!streams(config, job, dtype_out)) return;
       for (KernelRequest& one : Operator::requests(spec, config.vocab_size, target)) {
         requests.push_back(std::move(one));
       }

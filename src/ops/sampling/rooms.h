@@ -43,6 +43,9 @@ void check_adjustments(const SamplingConfig& config, Device device, const Sampli
 SamplingParams bind_sampling(const SamplingConfig& config, const SamplingArgs& args);
 SamplingParams bind_filter(const SamplingConfig& config, const FilterArgs& args);
 
+/// Throws Error(invalid_argument) naming what of sample `i` is wrong.
+void check_request(const SampleRequest& request, int64_t i);
+
 /// Throws Error(invalid_argument) naming the first parameter that is wrong. On the CPU.
 void check_parameters(const SamplingParams& params);
 

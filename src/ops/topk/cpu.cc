@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/sampling/mass.h"
 #include "src/cpu/parallel_rows.h"
 #include "src/ops/topk/rooms.h"
 #include "src/ops/topk/unit.h"

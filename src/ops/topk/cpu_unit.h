@@ -55,7 +55,7 @@ int select_best(const TopkSpec& spec, const TopkParams& p, const TopkRow& row, i
       const uint32_t key = key_of(z[e]);
       if (key < cut.key || (key == cut.key && cut.ties == 0)) continue;
       if (key == cut.key) --cut.ties;
-      best[count++] = topk_entry(key, b * kRowBlock + e);
+      best[count++] = entry_of(key, b * kRowBlock + e);
     }
   }
   return count;
