@@ -44,6 +44,14 @@ __device__ __forceinline__ uint64_t load_peer_u64(uint32_t at) {
   asm volatile("ld.shared::cluster.u64 %0, [%1];" : "=l"(x) : "r"(at) : "memory");
   return x;
 }
+__device__ __forceinline__ uint4 load_peer_u32x4(uint32_t at) {
+  uint4 x;
+  asm volatile("ld.shared::cluster.v4.b32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(x.x), "=r"(x.y), "=r"(x.z), "=r"(x.w)
+               : "r"(at)
+               : "memory");
+  return x;
+}
 __device__ __forceinline__ void store_peer(uint32_t at, uint64_t x) {
   asm volatile("st.shared::cluster.u64 [%0], %1;" ::"r"(at), "l"(x) : "memory");
 }

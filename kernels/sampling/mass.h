@@ -24,8 +24,8 @@ WEFT_HD uint32_t key_of(float z) {
   return bits ^ (static_cast<uint32_t>(static_cast<int32_t>(bits) >> 31) | 0x80000000u);
 }
 WEFT_HD float value_of(uint32_t key) { return float_of(key >> 31 != 0 ? key ^ 0x80000000u : ~key); }
-/// A value of a row and where it stands, in the order in which they are kept and reported: by value,
-/// equal ones by position, the lower first. Larger is better.
+/// A value of a row and where it stands, in the order in which they are kept and reported: by
+/// value, equal ones by position, the lower first. Larger is better.
 WEFT_HD uint64_t entry_of(uint32_t key, int32_t position) {
   return uint64_t{key} << 32 | ~static_cast<uint32_t>(position);
 }

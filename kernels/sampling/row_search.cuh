@@ -69,6 +69,11 @@ struct RowSearch {
         team(base + kSmem.team),
         values{base + static_cast<uint32_t>(slices.kept ? kSmem.values : kSmem.words + 96)} {}
 
+  /// As it was made, once all have met: turns that are known cost no registers.
+  __device__ __forceinline__ void begin_anew() {
+    histogram_turn = team.word_turn = team.mail_turn = 0;
+  }
+
   __device__ __forceinline__ static int32_t warp() {
     return static_cast<int32_t>(threadIdx.x) / 32;
   }
@@ -89,7 +94,7 @@ struct RowSearch {
   /// visit(value) for each of this CTA's values that may reach `least`.
   template <class F>
   __device__ __forceinline__ void each_value(float least, F&& visit) const {
-    constexpr int kAhead = slices.kept ? 1 : 2;  // from memory the next are on their way
+    constexpr int kAhead = 1;  // from memory the next are on their way
     float4 next[kAhead];
 #pragma unroll
     for (int a = 1; a < kAhead; ++a) next[a] = four(min_of(128 * (a - 1), kStretch - 128));

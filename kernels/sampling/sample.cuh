@@ -6,55 +6,11 @@
 
 #include "kernels/ptx/griddep.cuh"
 #include "kernels/sampling/load_row.cuh"
-#include "kernels/sampling/params.h"
-#include "kernels/sampling/stream_row.cuh"
+#include "kernels/sampling/sample_search.cuh"
+#include "kernels/sampling/sample_whole.cuh"
 
 namespace weft {
 namespace sampling_kernel {
-
-template <SamplingRowSpec spec, bool kept = spec.slices.kept>
-struct ValuesOf {
-  using Type = KeptValues;
-};
-template <SamplingRowSpec spec>
-struct ValuesOf<spec, false> {
-  using Type = ReadValues<spec.dtype, spec.vec, spec.probs, false>;
-};
-
-template <SamplingRowSpec spec>
-using Search = RowSearch<spec.slices, spec.probs, typename ValuesOf<spec>::Type>;
-template <SamplingRowSpec spec>
-using Pick = RowPick<spec.slices, spec.probs, typename ValuesOf<spec>::Type>;
-
-/// Keys up to this one are of values that cannot be drawn.
-template <SamplingRowSpec spec>
-inline constexpr uint32_t kNoKey = spec.probs ? 0x80000000u : kMaskedKey;
-
-/// Where the first thread leaves the bits of a draw.
-template <SamplingRowSpec spec>
-__device__ __forceinline__ uint32_t random_at(const Search<spec>& row) {
-  return row.smem + Search<spec>::kSmem.words + 48;
-}
-
-/// What a sample asks for but for what adjusts logits, in shared memory: registers are for values.
-template <SamplingRowSpec spec>
-__device__ __forceinline__ void put_request(const Search<spec>& row, const SampleRequest& r) {
-  const uint32_t at = row.smem + Search<spec>::kSmem.words + 64;
-  store_shared(at, make_float4(r.temperature, r.top_p, r.min_p, __int_as_float(r.top_k)));
-  store_shared(at + 16, static_cast<int32_t>(r.bad));
-  store_shared(at + 20, static_cast<int32_t>(r.fault));
-}
-template <SamplingRowSpec spec>
-__device__ __forceinline__ SampleRequest get_request(const Search<spec>& row) {
-  const uint32_t at = row.smem + Search<spec>::kSmem.words + 64;
-  const float4 four = load_shared_f32x4(at);
-  SampleRequest r{};
-  r.temperature = four.x, r.top_p = four.y, r.min_p = four.z;
-  r.top_k = static_cast<int32_t>(bits_of(four.w));
-  r.bad = load_shared_i32(at + 16) != 0;
-  r.fault = static_cast<RowFault>(load_shared_i32(at + 20));
-  return r;
-}
 
 /// Penalties, bias and mask, over the values that this thread loaded.
 template <SamplingRowSpec spec>
@@ -77,199 +33,20 @@ __device__ __forceinline__ Largest adjust_row(const Search<spec>& row, const Sam
   return largest;
 }
 
-/// Mass that `cut` keeps: of a list that has all of it, else of the row.
-template <SamplingRowSpec spec>
-__device__ __forceinline__ uint64_t kept_mass(Search<spec>& row, const MassScale& scale,
-                                              const Cut& cut,
-                                              const typename Search<spec>::Range& range,
-                                              uint32_t number) {
-  uint64_t sum = 0;
-  row.each_in(range, number, [&](float z) {
-    const uint64_t mass = mass_of<spec.probs>(z, scale);
-    sum += key_of(z) > cut.key ? mass : 0;
-  });
-  sum = row.team.reduce(sum, Add());
-  if (number > kSearchKeys) sum = row.team.share(sum, Add());
-  return cut.ties == 0 ? sum : sum + cut.ties * mass_of<spec.probs>(value_of(cut.key), scale);
-}
-
-/// What min-p, top-k and top-p keep. A row whose top_k values fit a list is searched there; else
-/// each step first narrows the row to one bin, which mostly fits.
-template <SamplingRowSpec spec>
-__device__ __forceinline__ Cut cut_of(Search<spec>& row, const SamplingParams& p,
-                                      const SampleRequest& r, const MassScale& scale, Top top) {
-  if (r.greedy()) return {top.key, 1};
-  const uint32_t least = min_p_key(r.min_p, scale);
-  const bool by_count = r.top_k < p.vocab_size;
-  typename Search<spec>::Range range{FallBins<spec.probs>(scale), value_of(least), kSearchBins};
-  constexpr uint32_t kNoList = kSearchKeys + 1;
-  uint32_t number = kNoList, whole_list = kNoList;
-  uint32_t floor = by_count && top.floor > least ? top.floor : least;
-  Cut cut{least - 1, 0};
-  const int last = r.top_p < 1.0f ? 2 : 1;
-#pragma unroll 1
-  for (int step = by_count ? 0 : 1; step < last;) {
-    Wanted wanted{false, static_cast<uint64_t>(r.top_k), floor};
-    if (step == 1) {
-      const Cut base = p.joint ? Cut{} : cut;
-      range.least = p.joint ? value_of(kMaskedKey + 1) : range.least;
-      range.bin = kSearchBins;
-      const uint64_t mass =
-          kept_mass<spec>(row, scale, base, range, p.joint ? kNoList : whole_list);
-      wanted = {true, share_of_mass(r.top_p, mass), cut.ties == 0 ? cut.key + 1 : cut.key};
-    }
-    number = whole_list;
-    if (number == kNoList) {
-      range.least = value_of(wanted.least);
-      range.bin = kSearchBins;
-      const bool floored = step == 0 && floor > least;
-      if (!floored && !row.narrow(wanted, scale, range)) {
-        ++step;
-        continue;
-      }
-      number = row.gather(range);
-      if (floored && number > kSearchKeys) {
-        floor = least;  // the list would be too long: without
-        continue;
-      }
-      if (floored) whole_list = number;
-    }
-    Cut found;
-    if (row.find(wanted, scale, range, number, found)) {
-      if (step == 1 && found.key == cut.key) found.ties = min_of(found.ties, cut.ties);
-      cut = found;
-    }
-    ++step;
-  }
-  return cut;
-}
-
-/// Of the values of a warp's stretch, the one at which the running sum of amount(z) passes `draw`;
-/// -1 in all threads but the one that finds it. The whole CTA takes part.
-template <SamplingRowSpec spec, class Amount>
-__device__ __forceinline__ int32_t find_in_stretch(Search<spec>& row, int32_t warp, uint64_t draw,
-                                                   Amount&& amount) {
-  constexpr int32_t kEach = ceil_div(Search<spec>::kStretch, spec.slices.num_threads);
-  const int32_t first = static_cast<int32_t>(threadIdx.x) * kEach;
-  const int32_t begin = warp * Search<spec>::kStretch + first;
-  const bool mine = first < Search<spec>::kStretch;
-  uint64_t sum = 0;
-  for (int32_t i = 0; mine && i < kEach; ++i) {
-    sum += amount(row.values.one(begin + i));
-  }
-  uint64_t before = row.team.sum_before(sum);
-  if (draw < before || draw - before >= sum) return -1;
-  for (int32_t i = 0;; ++i) {
-    before += amount(row.values.one(begin + i));
-    if (draw < before) return begin + i;
-  }
-}
-
-template <SamplingRowSpec spec>
-__device__ __forceinline__ void draw_token(Search<spec>& row, const SamplingParams& p,
-                                           int64_t sample, const Cut& cut, const MassScale& scale) {
-  constexpr uint32_t kWarps = spec.slices.num_warps();
-  const auto s = row.share_out(cut.key, [&](float z) { return mass_of<spec.probs>(z, scale); });
-  const uint64_t each = cut.ties == 0 ? 0 : mass_of<spec.probs>(value_of(cut.key), scale);
-  const uint64_t total = s.all + cut.ties * each;
-  uint64_t draw = draw_below(total, load_shared_u64(random_at<spec>(row)));
-  const bool at_cut = draw >= s.all;
-  if (at_cut) draw = (draw - s.all) / each;
-  const uint64_t before = at_cut ? s.ties_before : s.before;
-  if (draw < before || draw - before >= (at_cut ? s.ties : s.here)) return;  // another CTA's
-  draw -= before;
-  // Which warp's stretch, by the tallies of all warps.
-  const uint32_t tallies = row.tally_at(0) + (at_cut ? 8 : 0);
-  const uint32_t lane = static_cast<uint32_t>(row.lane());
-  const uint64_t here = lane < kWarps ? load_shared_u64(tallies + 16 * lane) : 0;
-  const uint64_t upto = warp_sum_upto(here);
-  int32_t warp = 0;
-#pragma unroll
-  for (int w = 0; w < static_cast<int>(kWarps) - 1; ++w) {
-    warp += draw >= __shfl_sync(~0u, upto, w);
-  }
-  draw -= __shfl_sync(~0u, upto - here, warp);
-  const float least = value_of(cut.key);
-  const int32_t at = find_in_stretch<spec>(row, warp, draw, [&](float z) {
-    if (at_cut) return uint64_t{z == least};
-    const uint64_t mass = mass_of<spec.probs>(z, scale);
-    return z > least ? mass : uint64_t{0};
-  });
-  if (at < 0) return;
-  const float z = row.values.one(at);
-  p.token[sample] = row.team.rank * spec.slices.slice + at;
-  if (p.logprob != nullptr) p.logprob[sample] = log_share(z, scale, total);
-}
-
-/// Writes this CTA's part of the row: shares, or values.
-template <SamplingRowSpec spec>
-__device__ __forceinline__ void write_row(Search<spec>& row, const SamplingParams& p,
-                                          int64_t sample, const Cut& cut, const MassScale& scale) {
-  constexpr int kSize = size_of(spec.dtype_out);
-  const auto s = row.share_out(cut.key, [&](float z) { return mass_of<spec.probs>(z, scale); });
-  const uint64_t each = cut.ties == 0 ? 0 : mass_of<spec.probs>(value_of(cut.key), scale);
-  const ShareScale share = ShareScale::of(scale, s.all + cut.ties * each);
-  const float least = value_of(cut.key);
-  const float left_out = p.writes_logits ? -__int_as_float(0x7f800000) : 0.0f;
-  // How many values at the cut lie before this warp's.
-  uint64_t rank = s.ties_before;
-  const uint32_t ties = row.tally_at(0) + 8;
-  for (int32_t w = 0; w < row.warp(); ++w) {
-    rank += load_shared_u64(ties + 16 * static_cast<uint32_t>(w));
-  }
-  char* const out = static_cast<char*>(p.output) + sample * p.output_stride * kSize;
-  const int32_t begin = row.team.rank * spec.slices.slice + row.warp() * spec.slices.stretch();
-#pragma unroll 1
-  for (int32_t i = 0; i < Search<spec>::kStretch; i += 128) {
-    const int32_t at = begin + i + row.lane() * 4;
-    const float4 four = row.four(i);
-    float z[4] = {four.x, four.y, four.z, four.w};
-    bool kept[4];
-#pragma unroll
-    for (int e = 0; e < 4; ++e) kept[e] = z[e] > least;
-    const uint32_t mine = (z[0] == least) + (z[1] == least) + (z[2] == least) + (z[3] == least);
-    if (cut.ties != 0 && __any_sync(~0u, mine != 0)) {
-      uint32_t upto = mine;
-#pragma unroll
-      for (int step = 1; step < 32; step *= 2) {
-        const uint32_t other = __shfl_sync(~0u, upto, max_of(row.lane() - step, 0));
-        if (row.lane() >= step) upto += other;
-      }
-      uint64_t next = rank + (upto - mine);
-#pragma unroll
-      for (int e = 0; e < 4; ++e) {
-        if (z[e] == least) kept[e] = next++ < cut.ties;
-      }
-      rank += __shfl_sync(~0u, upto, 31);
-    }
-#pragma unroll
-    for (int e = 0; e < 4; ++e) {
-      if (!p.writes_logits) z[e] = share_of(z[e], scale, share);
-      z[e] = kept[e] ? z[e] : left_out;
-    }
-    if (spec.vec == 4 && at + 4 <= p.vocab_size) {
-      store_raw(out + int64_t{at} * kSize, from_f32<spec.dtype_out, 4>(z));
-      continue;
-    }
-#pragma unroll
-    for (int e = 0; e < 4; ++e) {
-      const float one[1] = {z[e]};
-      if (at + e >= p.vocab_size) break;
-      store_raw(out + int64_t{at + e} * kSize, from_f32<spec.dtype_out, 1>(one));
-    }
-  }
-}
-
 /// Mass of all of this thread's values, which may be as they stand.
 template <SamplingRowSpec spec>
-__device__ __forceinline__ uint64_t own_mass(const Search<spec>& row, const MassScale& scale) {
+__device__ __forceinline__ uint64_t own_mass(const Pick<spec>& pick, const MassScale& scale) {
   uint64_t sum = 0;
   const auto add = [&](float z) {
     sum += mass_of<spec.probs>(plain_form<spec.probs, false>(z), scale);
   };
   if constexpr (!spec.slices.kept) {
-    row.each_value(-__int_as_float(0x7f800000), add);
+    WholeOf<spec>{pick, scale}.template each_back<kBackSteps>([&](const float(&z)[4], int32_t) {
+#pragma unroll
+      for (const float x : z) add(x);
+    });
   } else {
+    const Search<spec>& row = pick.row;
     using Own = OwnValues<spec.slices, spec.vec>;
     const Own own(row.team.rank);
 #pragma unroll 2
@@ -335,7 +112,7 @@ __device__ __forceinline__ bool pick_sample(const Pick<spec>& pick, const Sampli
   constexpr bool kDraws = spec.job == SamplingJob::draw, kAlone = spec.slices.cluster == 1;
   const float top_p = r.greedy() ? 1.0f : r.top_p;
   const bool joint = p.joint && top_p < 1.0f;
-  if (joint) pick.send_share(pick.row.team.reduce(own_mass<spec>(pick.row, scale), Add()));
+  if (joint) pick.send_share(pick.row.team.reduce(own_mass<spec>(pick, scale), Add()));
   if constexpr (spec.slices.kept) pick.template offer_kept<spec.vec, false>(mine, top.floor);
   const uint32_t number = pick.collect(top.floor);
   if (number > pick.kMost) return false;
@@ -379,15 +156,15 @@ __device__ __forceinline__ void give_up(Search<spec>& row, const SamplingParams&
 
 /// One look at the row: its largest value, a floor, what adjusts it. `mine`: of this thread's
 /// values. `meanwhile` runs while the first values are on their way, and puts the request.
-template <SamplingRowSpec spec, class Meanwhile>
+template <SamplingRowSpec spec, class Counts, class Meanwhile>
 __device__ __forceinline__ Top first_look(Pick<spec>& pick, const SamplingParams& p, int64_t sample,
-                                          uint32_t& mine, Meanwhile&& meanwhile) {
+                                          uint32_t& mine, Counts& counts, Meanwhile&& meanwhile) {
   Search<spec>& row = pick.row;
   const char* const data =
       static_cast<const char*>(p.input) +
       max_of(row_of_sample(p, sample), int64_t{0}) * p.input_stride * size_of(spec.dtype);
-  const auto tokens = [&] { return get_request<spec>(row).kept_at_most(); };
   if constexpr (spec.slices.kept) {
+    const auto tokens = [&] { return get_request<spec>(row).kept_at_most(); };
     Largest largest = load_row<spec.dtype, spec.vec, false>(row, data, p.vocab_size, meanwhile);
     if (!spec.probs && adjusts(p)) largest = adjust_row<spec>(row, p, sample, data);
     mine = largest.key();
@@ -398,7 +175,12 @@ __device__ __forceinline__ Top first_look(Pick<spec>& pick, const SamplingParams
     row.values.put(data + int64_t{begin} * size_of(spec.dtype), p.vocab_size - begin);
     RowStream<spec.dtype, spec.vec, false, Pick<spec>> stream(pick, data, begin, p.vocab_size,
                                                               kSlice);
-    return stream.template run<kNoKey<spec>>(meanwhile, tokens);
+    const auto looked_for = [&] {
+      const SampleRequest r = get_request<spec>(row);
+      if (!takes_whole_row(r, p)) return r.kept_at_most();
+      return r.top_p < 1.0f ? kSpreadTokens : kMaxVocab;
+    };
+    return stream.template run<kNoKey<spec>>(meanwhile, looked_for, counts);
   }
 }
 
@@ -413,10 +195,12 @@ __device__ __forceinline__ void sample_rows(const SamplingParams& p) {
   Search<spec> row(dynamic_smem());
   Pick<spec> pick(row);
   const int64_t sample = blockIdx.x / spec.slices.cluster;
+  auto counts = counts_of<spec>(row, p);
   pick.clear();
+  counts.clear();
   griddep_wait();
   uint32_t mine = 0;
-  const Top top = first_look<spec>(pick, p, sample, mine, [&] {
+  const Top top = first_look<spec>(pick, p, sample, mine, counts, [&] {
     if (threadIdx.x != 0) return;  // what it reads comes together with the row
     put_request<spec>(row, sample_request(p, sample));
     if constexpr (spec.job == SamplingJob::draw) {
@@ -437,19 +221,21 @@ __device__ __forceinline__ void sample_rows(const SamplingParams& p) {
     }
   }
   if (status != SampleStatus::ok) return give_up<spec>(row, p, sample);
-  const MassScale scale =
-      spec.probs
-          ? MassScale::of_probs(value_of(top.key))
-          : MassScale::of_logits(value_of(top.key), r.temperature == 0.0f ? 1.0f : r.temperature);
-  if (r.kept_at_most() <= kMostFloorTokens && top.floor > kNoKey<spec> &&
-      pick_sample<spec>(pick, p, sample, r, top, mine, scale)) {
-    return;
+  if constexpr (!spec.slices.kept) put_top<spec>(row, top);
+  if (takes_few<spec>(r, p, top)) {
+    if (pick_sample<spec>(pick, p, sample, r, top, mine, scale_of<spec>(r, top))) return;
+  } else if constexpr (!spec.slices.kept) {
+    if (takes_whole_row(r, p) && top.key < key_of(kLargest) &&
+        whole_sample<spec>(pick, p, sample, r, top, scale_of<spec>(r, top))) {
+      return;
+    }
   }
-  const Cut cut = cut_of<spec>(row, p, r, scale, top);
-  if constexpr (spec.job == SamplingJob::draw) {
-    draw_token<spec>(row, p, sample, cut, scale);
+  if constexpr (spec.slices.kept) {
+    search_sample<spec>(row, p, sample, r, top);
   } else {
-    write_row<spec>(row, p, sample, cut, scale);
+    row.team.meet();
+    row.begin_anew();
+    search_sample<spec>(row, p, sample, get_request<spec>(row), get_top<spec>(row));
   }
 }
 

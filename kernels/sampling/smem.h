@@ -38,11 +38,35 @@ struct SearchSmem {
   }
 };
 
+inline constexpr int32_t kRowBins = 2048;     // counts of tokens, from the largest value down
+inline constexpr int32_t kCutEntries = 4096;  // tokens near a cut, of all CTAs of a row
+
+/// Behind the former, for rows that pass by and of which all counts.
+struct WholeSmem {
+  int32_t bins;     // u32 [kRowBins]
+  int32_t tallies;  // u64 [CTAs][warps]: masses, in the first CTA
+  int32_t numbers;  // u64 [CTAs]: entries each has sent to the first CTA
+  int32_t words;    // 64 bytes: what one thread tells the others
+  int32_t entries;  // u64 [kCutEntries], in the first CTA: a share of each CTA
+  int32_t bytes;
+
+  WEFT_HD static constexpr WholeSmem of(const RowSlices& s) {
+    WholeSmem m{};
+    m.bins = SearchSmem::of(s).bytes;
+    m.tallies = m.bins + kRowBins * 4;
+    m.numbers = m.tallies + s.cluster * s.num_warps() * 8;
+    m.words = m.numbers + s.cluster * 8;
+    m.entries = m.words + 64;
+    m.bytes = round_up(m.entries + kCutEntries * 8, 128);
+    return m;
+  }
+};
+
 struct SamplingSmem {
   int32_t bytes = 0;
 
   WEFT_HD static constexpr SamplingSmem of(const SamplingRowSpec& s) {
-    return {SearchSmem::of(s.slices).bytes};
+    return {s.slices.kept ? SearchSmem::of(s.slices).bytes : WholeSmem::of(s.slices).bytes};
   }
 };
 

@@ -24,19 +24,16 @@ struct ReadValues {
   __device__ __forceinline__ float4 four(int32_t i) const {
     constexpr int kSize = size_of(dtype);
     const int32_t number = load_shared_i32(place + 8);
+    const auto* const data = reinterpret_cast<const char*>(load_shared_u64(place));
     float z[4];
     if (vec == 4 && i + 4 <= number) {
-      const auto* const data = reinterpret_cast<const char*>(load_shared_u64(place));
       to_f32<dtype, 4>(load_raw<4 * kSize>(data + int64_t{i} * kSize), z);
-#pragma unroll
-      for (float& x : z) x = plain_form<probs, finite>(x);
     } else {
-#pragma unroll 1
-      for (int e = 0; e < 4; ++e) {
-        const float next = one(i + e);
-        z[0] = e == 0 ? next : z[0], z[1] = e == 1 ? next : z[1];
-        z[2] = e == 2 ? next : z[2], z[3] = e == 3 ? next : z[3];
-      }
+      end_of_row<dtype, 4>(data, i, number, z);
+    }
+#pragma unroll
+    for (int e = 0; e < 4; ++e) {
+      if (i + e < number) z[e] = plain_form<probs, finite>(z[e]);  // behind the row: -infinity
     }
     return make_float4(z[0], z[1], z[2], z[3]);
   }
@@ -48,6 +45,11 @@ struct ReadValues {
     to_f32<dtype, 1>(load_raw<kSize>(data + int64_t{i} * kSize), z);
     return plain_form<probs, finite>(z[0]);
   }
+};
+
+/// A row of which no values are counted.
+struct NoCounts {
+  static constexpr bool kCounts = false;
 };
 
 /// One CTA's way through its slice: chunks of an access a thread, in 8 lanes of neighbouring chunks
@@ -116,9 +118,10 @@ struct RowStream {
 
   /// The largest of this thread's values, and on the list what reaches a floor that k values do;
   /// the list is whole when `listed`. `meanwhile` runs once the first values are on their way;
-  /// tokens() is how many are wanted.
-  template <uint32_t none, class Meanwhile, class Tokens>
-  __device__ __forceinline__ Top run(Meanwhile&& meanwhile, Tokens&& tokens) {
+  /// tokens() is how many are wanted. Where counts.begin(what the first values tell) says so, all
+  /// values below the largest of these are counted instead, and the others put on the list.
+  template <uint32_t none, class Meanwhile, class Tokens, class Counts>
+  __device__ __forceinline__ Top run(Meanwhile&& meanwhile, Tokens&& tokens, Counts& counts) {
     Access raw[kLanes];
 #pragma unroll
     for (int i = 0; i < kLanes; ++i) load(raw[i], chunk_of(i, 0));
@@ -128,10 +131,19 @@ struct RowStream {
 #pragma unroll
     for (int i = 0; i < kLanes; ++i) most = larger(most, most_of(raw[i]));
     Top top = find_top_of(pick.row, key_of_most(most), tokens);
+    bool counted = false;
+    if constexpr (Counts::kCounts) {
+      counted = counts.begin(top);
+      if (counted) top.floor = max_of(top.key, none + 1);
+    }
     // Where there is no floor nothing is as large.
     const float least = top.floor > none ? value_of(top.floor) : __int_as_float(0x7fc00000);
     each_left([&](float z, int32_t i) {
-      if (z >= least) pick.template offer<finite>(z, i);
+      if (z >= least) {
+        pick.template offer<finite>(z, i);
+      } else if constexpr (Counts::kCounts) {
+        if (counted) counts.count(z);
+      }
     });
 #pragma unroll 1
     for (int32_t round = 0; round < rounds; ++round) {
@@ -139,16 +151,26 @@ struct RowStream {
       for (int i = 0; i < kLanes; ++i) {
         const float here = most_of(raw[i]);
         most = larger(most, here);
-        if (here >= least) offer_each(raw[i], chunk_of(i, round), least);
+        if (counted || here >= least) {
+          take_each(raw[i], chunk_of(i, round), least, counted, counts);
+        }
         load(raw[i], round + 1 < rounds ? chunk_of(i, round + 1) : chunks);
       }
     }
-    if constexpr (kMostRounds == 1) return top;
+    if constexpr (kMostRounds == 1) {
+      if (counted) pick.row.team.meet();
+      return top;
+    }
     if constexpr (Pick::kCtas == 1) __syncthreads();  // all have read what the last search told
     const uint32_t floor = top.floor;
     top = find_top_of(pick.row, key_of_most(most), tokens);
     top.floor = floor > none ? max_of(top.floor, floor) : 0;
     return top;
+  }
+  template <uint32_t none, class Meanwhile, class Tokens>
+  __device__ __forceinline__ Top run(Meanwhile&& meanwhile, Tokens&& tokens) {
+    NoCounts counts;
+    return run<none>(meanwhile, tokens, counts);
   }
 
  private:
@@ -157,12 +179,18 @@ struct RowStream {
   __device__ __forceinline__ static uint32_t key_of_most(float most) {
     return most != most ? ~0u : key_of(plain_form<Pick::kLinear, finite>(most));
   }
-  __device__ __forceinline__ void offer_each(const Access& raw, int32_t chunk, float least) const {
+  template <class Counts>
+  __device__ __forceinline__ void take_each(const Access& raw, int32_t chunk, float least,
+                                            bool counted, const Counts& counts) const {
     float z[vec];
     to_f32<dtype, vec>(raw, z);
 #pragma unroll
     for (int e = 0; e < vec; ++e) {
-      if (z[e] >= least) pick.template offer<finite>(z[e], at + chunk * kChunk + e);
+      if (z[e] >= least) {
+        pick.template offer<finite>(z[e], at + chunk * kChunk + e);
+      } else if constexpr (Counts::kCounts) {
+        if (counted) counts.count(z[e]);
+      }
     }
   }
 };

@@ -98,9 +98,15 @@ struct LongRowOperator : RowOperator<Spec> {
   /// `n` rows; by those of wide accesses where `wide`, and where `pass` as rows that pass by.
   template <class Params>
   void run(int64_t n, bool wide, bool pass, const Executor& executor, const Params& params) const {
+    run_as(pass ? stream_choice(n, this->device().target()) : -1, n, wide, executor, params);
+  }
+
+  /// The same by the kernel for rows that pass by that `choice` names; -1: none of these.
+  template <class Params>
+  void run_as(int choice, int64_t n, bool wide, const Executor& executor,
+              const Params& params) const {
     const CudaDevice& device = this->device();
-    const int choice = wide && pass ? stream_choice(n, device.target()) : -1;
-    if (choice >= 0 && streams[static_cast<size_t>(choice)] != nullptr) {
+    if (wide && choice >= 0 && streams[static_cast<size_t>(choice)] != nullptr) {
       const auto i = static_cast<size_t>(choice);
       return launch_clusters(device, *streams[i], kStreamClusters[i], n, executor, params);
     }

@@ -88,11 +88,17 @@ TEST_F(SamplingOnGpu, LargeVocabulariesHaveTheBitsOfTheCpu) {
 TEST_F(SamplingOnGpu, ManyRowsHaveTheBitsOfTheCpu) {
   const int sms = device().target().num_sms;
   for (const int n : {sms / 8 + 1, sms / 4 + 1, sms + 1}) {
-    for (const FilterOrder order : {FilterOrder::top_k_first, FilterOrder::joint}) {
-      const SamplingCase c{
-          .name = "many", .vocab = 20000, .n = n, .order = order, .top_p = 0.7, .top_k = 40};
+    const SamplingCase wanted[] = {
+        {.name = "top-k first", .top_p = 0.7, .top_k = 40},
+        {.name = "joint", .order = FilterOrder::joint, .top_p = 0.7, .top_k = 40},
+        {.name = "top-p", .top_p = 0.7},
+        {.name = "top-p of probabilities", .input = SamplingInput::probs, .top_p = 0.7},
+        {.name = "top-p and min-p", .order = FilterOrder::joint, .top_p = 0.99, .min_p = 0.01},
+        {.name = "no filter"}};
+    for (SamplingCase c : wanted) {
+      c.vocab = 20000, c.n = n;
       SamplingData data = cases::make_sampling_data(c, static_cast<uint64_t>(n));
-      EXPECT_EQ(check(data), "") << n << " rows";
+      EXPECT_EQ(check(data), "") << c.name << " of " << n << " rows";
     }
   }
 }

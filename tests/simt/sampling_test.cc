@@ -70,13 +70,17 @@ using Instantiated = Specs<
     spec_of(DType::bf16, kDraw, true, 1, 2, 1536)>;
 
 using Streamed = Specs<streamed(spec_of(DType::f32, kDraw, false, 4, 2, 512)),
+                       streamed(spec_of(DType::f32, kDraw, false, 4, 8, 1024)),
                        streamed(spec_of(DType::f32, kDraw, false, 4, 1, 5120)),
                        streamed(spec_of(DType::f32, kDraw, false, 1, 1, 32256)),
                        streamed(spec_of(DType::f32, kFilter, false, 4, 1, 1536)),
+                       streamed(spec_of(DType::f32, kFilter, false, 4, 4, 1536)),
                        streamed(spec_of(DType::f32, kFilter, false, 1, 4, 4096)),
                        streamed(spec_of(DType::bf16, kDraw, false, 4, 1, 1024)),
                        streamed(spec_of(DType::f16, kDraw, false, 1, 1, 1536)),
+                       streamed(spec_of(DType::bf16, kDraw, false, 4, 2, 2048)),
                        streamed(spec_of(DType::f32, kDraw, true, 4, 1, 1536)),
+                       streamed(spec_of(DType::f32, kDraw, true, 4, 2, 1536)),
                        streamed(spec_of(DType::f32, kFilter, true, 1, 2, 1536))>;
 
 std::vector<char> results_of(const SamplingData& data) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sampling on a GPU: which kernels, and one launch of a cluster a row.
+#include <algorithm>
+
 #include "src/base/check.h"
 #include "src/cuda/row_slices.h"
 #include "src/ops/sampling/kernel.h"
@@ -79,10 +81,17 @@ std::shared_ptr<const detail::SamplingCuda> prepare_sampling_cuda(const Sampling
 namespace {
 
 // Where top-k leaves a few of each row it need not be kept; where top-p looks at all of it besides,
-// only rows that fill the device gain.
-bool passes(const SamplingParams& p, const Target& target) {
-  if (p.top_k == nullptr || adjusts(p)) return false;
-  return !p.joint || p.top_p == nullptr || p.n * 4 > target.num_sms;
+// and where nothing but a draw or a share of all is asked for, only rows that fill the device gain.
+// Top-p alone always does: bins of all values, in place of rounds over what is kept.
+int choice_of(const SamplingParams& p, const Target& target) {
+  const int64_t sms = target.num_sms;
+  if (adjusts(p)) return -1;
+  const int choice = stream_choice(p.n, target);
+  if (p.top_k != nullptr) {
+    return !p.joint || p.top_p == nullptr || p.n * 4 > sms ? choice : -1;
+  }
+  if (p.top_p != nullptr) return std::max(choice, 0);
+  return p.n * 2 > sms ? choice : -1;
 }
 
 }  // namespace
@@ -90,14 +99,14 @@ bool passes(const SamplingParams& p, const Target& target) {
 void run_sampling_cuda(const detail::SamplingCuda& cuda, const SamplingConfig& config,
                        SamplingParams p, bool wide, const Executor& executor) {
   p.fault = config.checked ? cuda.state.fault() : nullptr;
-  cuda.draw.run(p.n, wide, passes(p, cuda.backend.target()), executor, p);
+  cuda.draw.run_as(choice_of(p, cuda.backend.target()), p.n, wide, executor, p);
 }
 
 void run_filter_cuda(const detail::SamplingCuda& cuda, const SamplingConfig& config,
                      SamplingParams p, DType dtype_out, bool wide, const Executor& executor) {
   const auto& kernels = cuda.filters[static_cast<size_t>(dtype_out) - 1];
   p.fault = config.checked ? cuda.state.fault() : nullptr;
-  kernels.run(p.n, wide, passes(p, cuda.backend.target()), executor, p);
+  kernels.run_as(choice_of(p, cuda.backend.target()), p.n, wide, executor, p);
 }
 
 int sampling_vec(const detail::SamplingCuda& cuda) { return cuda.draw.wide_spec.vec; }
@@ -107,8 +116,13 @@ void check_sampling_cuda(const detail::SamplingCuda& cuda, const Executor& execu
 }
 
 std::string explain_sampling_cuda(const detail::SamplingCuda& cuda) {
-  return cuda.draw.explain(describe(cuda.draw.wide_spec.slices).c_str()) +
-         describe_streams("with top_k, and nothing that adjusts logits", cuda.backend.target());
+  const Target& target = cuda.backend.target();
+  std::string text =
+      cuda.draw.explain(describe(cuda.draw.wide_spec.slices).c_str()) +
+      describe_streams("with top_k or top_p, and nothing that adjusts logits", target);
+  if (target.arch < 90) return text;
+  return text + "top_p without top_k: fewer rows too, on 4 CTAs a row; neither: from " +
+         std::to_string(target.num_sms / 2 + 1) + " rows\n";
 }
 
 }  // namespace weft

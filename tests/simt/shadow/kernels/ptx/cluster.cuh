@@ -26,6 +26,9 @@ inline uint64_t load_peer_u64(uint32_t at) {
   std::memcpy(&x, at_peer(at, 8), 8);
   return x;
 }
+inline uint4 load_peer_u32x4(uint32_t at) {
+  return {load_peer_u32(at), load_peer_u32(at + 4), load_peer_u32(at + 8), load_peer_u32(at + 12)};
+}
 inline void store_peer(uint32_t at, uint64_t x) { std::memcpy(at_peer(at, 8), &x, 8); }
 inline uint32_t fetch_add_peer(uint32_t at, uint32_t x) {
   const uint32_t before = load_peer_u32(at), after = before + x;
