@@ -72,6 +72,7 @@ struct RowSearch {
   /// As it was made, once all have met: turns that are known cost no registers.
   __device__ __forceinline__ void begin_anew() {
     histogram_turn = team.word_turn = team.mail_turn = 0;
+    team.all_run = true;
   }
 
   __device__ __forceinline__ static int32_t warp() {
