@@ -49,7 +49,7 @@ struct TopkImpl;
 class WEFT_API Topk {
  public:
   /// Throws Error(invalid_argument) naming the field that is wrong, Error(unsupported) when this
-  /// target cannot run the config: on a GPU a row has to fit the shared memory of a cluster.
+  /// target cannot run the config.
   explicit Topk(const TopkConfig& config, const Target& target = Target::host());
   Topk(const TopkConfig& config, const CudaBackend& backend);
   const TopkConfig& config() const;

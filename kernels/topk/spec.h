@@ -23,10 +23,17 @@ struct TopkSpec {
 struct TopkRowSpec {
   DType dtype = DType::f32;
   bool sorted = false;
-  int32_t vec = 1;  // elements of an access
+  int32_t vec = 1;   // elements of an access
+  int32_t list = 0;  // values a CTA may list of a row that passes by; 0: rows are searched
   RowSlices slices;
 
   bool operator==(const TopkRowSpec&) const = default;
 };
+
+/// Values of a row that passes a list by, in each CTA: a bit of shared memory each.
+inline constexpr int32_t kMostListedSlice = 1 << 17;
+
+/// Values a CTA may list for the `k` largest: a floor from a sample lets 1.2 to 1.8 k pass.
+WEFT_HD constexpr int32_t topk_list(int32_t k) { return k <= 2048 ? 4096 : 8192; }
 
 }  // namespace weft

@@ -1,50 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// select_topk_rows: the k largest of a row and where they are. A cluster reads its row once, keeps
-// it in shared memory and finds the cut below k values (row_search.cuh); each warp then knows where
-// its own go in the result, which one CTA sorts when that is asked for.
+// select_topk_rows: the k largest of a row and where they are. A cluster reads its row once: many
+// of a row come from lists (listed_pick.cuh), and few from a short one (pick_row.cuh). Where those
+// do not serve, the row, kept in shared memory or read anew, is searched for the cut below k values
+// (row_search.cuh); each warp then knows where its own go in the result, which one CTA sorts when
+// that is asked for.
 #pragma once
 
 #include "kernels/ptx/griddep.cuh"
-#include "kernels/sampling/stream_row.cuh"
-#include "kernels/topk/params.h"
-#include "kernels/topk/smem.h"
+#include "kernels/topk/listed_pick.cuh"
 
 namespace weft {
 namespace topk_kernel {
 
-template <TopkRowSpec spec, bool kept = spec.slices.kept>
-struct ValuesOf {
-  using Type = KeptValues;
-};
-template <TopkRowSpec spec>
-struct ValuesOf<spec, false> {
-  using Type = ReadValues<spec.dtype, spec.vec, false, true>;
-};
-
-template <TopkRowSpec spec>
-using Search = RowSearch<spec.slices, false, typename ValuesOf<spec>::Type>;
 template <TopkRowSpec spec>
 using Pick = RowPick<spec.slices, false, typename ValuesOf<spec>::Type>;
-
-/// Of what NaN and -infinity rank with.
-inline constexpr uint32_t kLowestKey = 0x00800000u;
-
-/// Result `slot` of the row: position `at`, or none.
-template <TopkRowSpec spec>
-__device__ __forceinline__ void put(const TopkParams& p, const TopkRow& r, int64_t i, int32_t slot,
-                                    int32_t at) {
-  constexpr int kSize = size_of(spec.dtype);
-  p.indices[i * p.indices_stride + slot] = at < 0 ? -1 : topk_index(p, r, i, at);
-  if (p.values == nullptr) return;
-  char* const to = static_cast<char*>(p.values) + (i * p.values_stride + slot) * kSize;
-  if (at < 0) {
-    const float nothing[1] = {-__int_as_float(0x7f800000)};
-    store_raw(to, from_f32<spec.dtype, 1>(nothing));
-  } else {
-    const int64_t from = i * p.input_stride + r.start + at;
-    store_raw(to, load_raw<kSize>(static_cast<const char*>(p.input) + from * kSize));
-  }
-}
 
 template <TopkRowSpec spec>
 __device__ __forceinline__ Cut cut_of(Search<spec>& row, int32_t k, Top top) {
@@ -65,32 +34,6 @@ __device__ __forceinline__ Cut cut_of(Search<spec>& row, int32_t k, Top top) {
   Cut cut;
   row.find(wanted, scale, range, number, cut);
   return cut;
-}
-
-/// Entries in shared memory, the largest first.
-template <TopkRowSpec spec>
-__device__ __forceinline__ void sort_entries(uint32_t entries, uint32_t number) {
-  uint32_t size = 2;
-  while (size < number) size *= 2;
-  for (uint32_t i = number + threadIdx.x; i < size; i += spec.slices.num_threads) {
-    store_shared(entries + 8 * i, uint64_t{0});
-  }
-  __syncthreads();
-#pragma unroll 1
-  for (uint32_t run = 2; run <= size; run *= 2) {
-#pragma unroll 1
-    for (uint32_t step = run / 2; step > 0; step /= 2) {
-      for (uint32_t pair = threadIdx.x; pair < size / 2; pair += spec.slices.num_threads) {
-        const uint32_t low = 2 * pair - (pair & (step - 1)), high = low + step;
-        const uint64_t a = load_shared_u64(entries + 8 * low);
-        const uint64_t b = load_shared_u64(entries + 8 * high);
-        if ((a < b) != ((low & run) == 0)) continue;
-        store_shared(entries + 8 * low, b);
-        store_shared(entries + 8 * high, a);
-      }
-      __syncthreads();
-    }
-  }
 }
 
 /// Hands every kept value of this warp's stretch, in their order, to give(slot, position, value).
@@ -135,13 +78,13 @@ __device__ __forceinline__ void each_kept(Search<spec>& row, const Cut& cut, Giv
 
 /// The best of a row whose floor leaves a short list; false when it does not.
 template <TopkRowSpec spec>
-__device__ __forceinline__ bool pick_best(const Pick<spec>& pick, const TopkParams& p,
-                                          const TopkRow& r, int64_t i, Top top, uint32_t mine) {
+__device__ __forceinline__ bool pick_best(const Pick<spec>& pick, const TopkResult<spec>& result,
+                                          Top top, uint32_t mine) {
   if constexpr (spec.slices.kept) pick.template offer_kept<spec.vec, true>(mine, top.floor);
   const uint32_t number = pick.collect(top.floor);
   if (number > pick.kMost) return false;
   if (pick.row.team.rank != 0) return true;
-  const auto k = static_cast<uint32_t>(p.k);
+  const auto k = static_cast<uint32_t>(result.p.k);
   pick.sort(number, 0, 0, MassScale{});
   const typename Pick<spec>::Deal deal(k);
   const uint64_t own = pick.entry(deal.entry);
@@ -151,8 +94,45 @@ __device__ __forceinline__ bool pick_best(const Pick<spec>& pick, const TopkPara
         pick.template before_in_row<uint32_t>(deal, own, k, [](uint32_t, uint64_t) { return 1u; });
   }
   if (deal.part != 0 || deal.entry >= k) return true;
-  put<spec>(p, r, i, static_cast<int32_t>(slot), position_of(own));
+  result.put(static_cast<int32_t>(slot), position_of(own));
   return true;
+}
+
+/// What a search of all of the row has found.
+template <TopkRowSpec spec>
+__device__ __forceinline__ void put_searched(Search<spec>& row, const TopkResult<spec>& result,
+                                             const Cut& cut) {
+  constexpr int32_t kThreads = spec.slices.num_threads;
+  const uint32_t entries = row.smem + Search<spec>::kSmem.own_keys;
+  each_kept<spec>(row, cut, [&](uint32_t slot, int32_t at, float z) {
+    if constexpr (!spec.sorted) return result.put(static_cast<int32_t>(slot), at);
+    const uint64_t entry = entry_of(key_of(z), at);
+    if constexpr (spec.slices.cluster > 1) {
+      store_peer(peer_address(entries + 8 * slot, 0), entry);
+    } else {
+      store_shared(entries + 8 * slot, entry);
+    }
+  });
+  if constexpr (spec.sorted) {
+    row.team.meet();
+    if (row.team.rank != 0) return;
+    const int32_t number = min_of(result.row.length, result.p.k);
+    sort_entries<spec>(entries, static_cast<uint32_t>(number));
+    for (int32_t e = threadIdx.x; e < number; e += kThreads) {
+      result.put(e, load_shared_u64(entries + 8u * static_cast<uint32_t>(e)));
+    }
+  }
+}
+
+/// The row's largest value alone.
+template <TopkRowSpec spec>
+__device__ __forceinline__ Top find_largest(Search<spec>& row) {
+  const float nothing = -__int_as_float(0x7f800000);
+  float most = nothing;
+  __syncthreads();  // where the values are is known
+  row.each_value(nothing, [&](float z) { most = fmaxf(most, z); });
+  const uint64_t key = row.team.share(row.team.reduce(key_of(most), Most()), Most());
+  return {static_cast<uint32_t>(key), 0};
 }
 
 }  // namespace topk_kernel
@@ -168,59 +148,52 @@ __device__ __forceinline__ void select_topk_rows(const TopkParams& p) {
   const int32_t thread = static_cast<int32_t>(threadIdx.x);
   griddep_wait();
   const TopkRow r = topk_row(p, i);
+  const TopkResult<spec> result{p, r, i};
   if (r.bad && p.fault != nullptr && row.team.rank == 0 && thread == 0) {
     atomicMin(reinterpret_cast<unsigned long long*>(p.fault), fault_word(r.fault, i));
   }
   const int32_t number = min_of(r.length, p.k);
   if (row.team.rank == 0) {
-    for (int32_t e = number + thread; e < p.k; e += kThreads) put<spec>(p, r, i, e, -1);
+    for (int32_t e = number + thread; e < p.k; e += kThreads) result.put_nothing(e);
   }
   if (r.length <= p.k && !spec.sorted) {  // all of it, as it stands
     for (int32_t e = row.team.rank * kThreads + thread; e < number;
          e += kThreads * spec.slices.cluster) {
-      put<spec>(p, r, i, e, e);
+      result.put(e, e);
     }
     return;
   }
   const char* const data =
       static_cast<const char*>(p.input) + (i * p.input_stride + r.start) * size_of(spec.dtype);
-  Pick<spec> pick(row);
-  pick.clear();
-  uint32_t mine = 0;
-  Top top;
-  if constexpr (spec.slices.kept) {
-    mine = load_row<spec.dtype, spec.vec, true>(row, data, r.length).key();
-    top = find_top(row, mine, p.k);
-  } else {
-    const int32_t begin = row.team.rank * spec.slices.slice;
+  const int32_t begin = row.team.rank * spec.slices.slice;
+  if constexpr (!spec.slices.kept) {
     row.values.put(data + int64_t{begin} * size_of(spec.dtype), r.length - begin);
-    RowStream<spec.dtype, spec.vec, true, Pick<spec>> stream(pick, data, begin, r.length,
-                                                             spec.slices.slice);
-    top = stream.template run<kLowestKey>(Nothing(), [&] { return p.k; });
   }
-  if (p.k <= kMostFloorTokens && top.floor > kLowestKey &&
-      pick_best<spec>(pick, p, r, i, top, mine)) {
-    return;
-  }
-  Cut cut;
-  if (r.length > p.k) cut = cut_of<spec>(row, p.k, top);
-  const uint32_t entries = row.smem + Search<spec>::kSmem.own_keys;
-  each_kept<spec>(row, cut, [&](uint32_t slot, int32_t at, float z) {
-    if constexpr (!spec.sorted) return put<spec>(p, r, i, static_cast<int32_t>(slot), at);
-    const uint64_t entry = entry_of(key_of(z), at);
-    if constexpr (spec.slices.cluster > 1) {
-      store_peer(peer_address(entries + 8 * slot, 0), entry);
+  if constexpr (spec.list > 0) {
+    if (pick_listed<spec>(row, p, i, data, r.length)) return;
+    // The row is looked up again rather than held in registers all the while.
+    const TopkRow again = topk_row(p, i);
+    Cut cut;
+    if (again.length > p.k) cut = cut_of<spec>(row, p.k, find_largest<spec>(row));
+    put_searched<spec>(row, TopkResult<spec>{p, again, i}, cut);
+  } else {
+    Pick<spec> pick(row);
+    pick.clear();
+    uint32_t mine = 0;
+    Top top;
+    if constexpr (spec.slices.kept) {
+      mine = load_row<spec.dtype, spec.vec, true>(row, data, r.length).key();
+      top = find_top(row, mine, p.k);
     } else {
-      store_shared(entries + 8 * slot, entry);
+      RowStream<spec.dtype, spec.vec, true, Pick<spec>> stream(pick, data, begin, r.length,
+                                                               spec.slices.slice);
+      top = stream.template run<kLowestKey>(Nothing(), [&] { return p.k; });
     }
-  });
-  if constexpr (spec.sorted) {
-    row.team.meet();
-    if (row.team.rank != 0) return;
-    sort_entries<spec>(entries, static_cast<uint32_t>(number));
-    for (int32_t e = thread; e < number; e += kThreads) {
-      const uint64_t entry = load_shared_u64(entries + 8u * static_cast<uint32_t>(e));
-      put<spec>(p, r, i, e, position_of(entry));
+    if (p.k > kMostFloorTokens || top.floor <= kLowestKey ||
+        !pick_best<spec>(pick, result, top, mine)) {
+      Cut cut;
+      if (r.length > p.k) cut = cut_of<spec>(row, p.k, top);
+      put_searched<spec>(row, result, cut);
     }
   }
 }

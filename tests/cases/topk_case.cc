@@ -38,9 +38,58 @@ const std::vector<TopkCase> kCases = {
     {.name = "pages_of_64", .k = 64, .pages = true, .batches = true, .page_size = 64},
     {.name = "offsets", .k = 64, .lengths = true, .offsets = true, .values = false},
     {.name = "no_rows", .n = 0},
+    {.name = "k257", .max_len = 16384, .k = 257, .n = 2},
+    {.name = "k1000", .max_len = 16384, .k = 1000, .n = 2, .sorted = true},
+    {.name = "k2048", .max_len = 16387, .k = 2048, .n = 2},
+    {.name = "k2048_lengths", .max_len = 16384, .k = 2048, .n = 6, .lengths = true},
+    {.name = "k2048_of_few_more", .max_len = 4100, .k = 2048, .n = 2},
+    {.name = "k4096_by_position", .max_len = 16384, .k = 4096, .n = 2},
+    {.name = "k4096_of_one_more", .max_len = 4097, .k = 4096, .n = 2, .sorted = true},
+    {.name = "many_f16", .max_len = 16384, .k = 1000, .n = 2, .dtype = DType::f16},
+    {.name = "many_bf16",
+     .max_len = 16384,
+     .k = 1000,
+     .n = 2,
+     .dtype = DType::bf16,
+     .sorted = true},
+    {.name = "many_rising", .max_len = 16384, .k = 600, .n = 2, .spread = TopkValues::rising},
+    {.name = "many_falling",
+     .max_len = 16384,
+     .k = 1500,
+     .n = 2,
+     .sorted = true,
+     .spread = TopkValues::falling},
+    {.name = "many_clustered",
+     .max_len = 16384,
+     .k = 1000,
+     .n = 3,
+     .spread = TopkValues::clustered},
+    {.name = "many_masked", .max_len = 16384, .k = 1000, .n = 2, .spread = TopkValues::masked},
+    {.name = "more_than_masks_leave",
+     .max_len = 16384,
+     .k = 2048,
+     .n = 2,
+     .sorted = true,
+     .spread = TopkValues::masked},
+    {.name = "many_equal", .max_len = 16384, .k = 1000, .n = 2, .spread = TopkValues::equal},
+    {.name = "many_ties",
+     .max_len = 16384,
+     .k = 3000,
+     .n = 2,
+     .sorted = true,
+     .spread = TopkValues::few},
+    {.name = "many_special", .max_len = 16384, .k = 1000, .n = 2, .spread = TopkValues::special},
+    {.name = "many_pages",
+     .max_len = 16384,
+     .k = 512,
+     .lengths = true,
+     .pages = true,
+     .batches = true,
+     .page_size = 64},
+    {.name = "many_offsets", .max_len = 16384, .k = 512, .lengths = true, .offsets = true},
 };
 
-double value_of(TopkValues spread, Random& random) {
+double value_of(TopkValues spread, Random& random, double where) {
   switch (spread) {
     case TopkValues::normal:
       return random.normal();
@@ -54,6 +103,14 @@ double value_of(TopkValues spread, Random& random) {
     }
     case TopkValues::wide:
       return random.normal() * std::exp(30 * random.normal());
+    case TopkValues::rising:
+      return where;
+    case TopkValues::falling:
+      return -where;
+    case TopkValues::clustered:
+      return random.normal() + (where > 0.3 && where < 0.35 ? 50 : 0);
+    case TopkValues::masked:
+      return random.chance(0.1) ? random.normal() : -INFINITY;
   }
   return 0;
 }
@@ -109,7 +166,7 @@ TopkCase random_topk_case(Random& random, int max_len) {
   c.n = static_cast<int>(random.integer(0, 4));
   c.dtype = kTypes[random.integer(0, 2)];
   c.sorted = random.chance(0.5);
-  c.spread = static_cast<TopkValues>(random.integer(0, 3));
+  c.spread = static_cast<TopkValues>(random.integer(0, 8));
   c.lengths = random.chance(0.5);
   c.starts = random.chance(0.2);
   c.pages = random.chance(0.3);
@@ -133,8 +190,9 @@ TopkData make_topk_data(const TopkCase& c, uint64_t seed) {
   data.inputs.emplace_back(c.dtype, std::vector<int64_t>{n, c.max_len}, c.pad);
   TopkArgs& args = data.args;
   args.input = data.inputs.back().view;
-  for_each_element(args.input, [&](char* at, int64_t) {
-    oracle::encode(at, c.dtype, 0, value_of(c.spread, random));
+  for_each_element(args.input, [&](char* at, int64_t i) {
+    const double where = static_cast<double>(i % c.max_len) / c.max_len;
+    oracle::encode(at, c.dtype, 0, value_of(c.spread, random, where));
   });
   std::vector<int64_t> starts(static_cast<size_t>(n));
   if (c.starts) {

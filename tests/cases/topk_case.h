@@ -11,7 +11,17 @@
 
 namespace weft::cases {
 
-enum class TopkValues { normal, few, equal, special, wide };
+enum class TopkValues {
+  normal,
+  few,
+  equal,
+  special,
+  wide,
+  rising,
+  falling,
+  clustered,  // the large ones are neighbours
+  masked,     // nine in ten are -infinity
+};
 
 struct TopkCase {
   const char* name;

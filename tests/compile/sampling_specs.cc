@@ -6,6 +6,41 @@
 
 namespace weft::test {
 
+namespace {
+
+void topk_rows(std::vector<GateRow>& rows) {
+  for (const bool sorted : {false, true}) {
+    const std::string name = sorted ? "topk_sorted" : "topk";
+    TopkConfig config{.dtype = DType::f32, .max_len = 128256, .k = 50, .sorted = sorted};
+    TopkRowSpec spec = select_topk_row(config, Target::h200());
+    const int most = 64 * 1024 / (spec.slices.num_threads * spec.slices.ctas_per_sm) / 8 * 8;
+    rows.push_back(gate_row(name, spec, 90, most));
+    for (const int cluster : kStreamClusters) {
+      TopkRowSpec streamed = spec;
+      streamed.slices = stream_slices(128256, cluster);
+      rows.push_back(gate_row(name + "_stream" + std::to_string(cluster), streamed, 90, 64));
+    }
+    spec.vec = 1;
+    rows.push_back(gate_row(name + "_narrow", spec, 90, most));
+    config.max_len = 1 << 20;
+    rows.push_back(gate_row(name + "_longest", select_topk_row(config, Target::h200()), 90, 64));
+    for (const DType dtype : {DType::f32, DType::bf16}) {
+      config = {.dtype = dtype,
+                .max_len = 128256,
+                .k = dtype == DType::f32 ? 2048 : 4096,
+                .sorted = sorted};
+      for (const TopkRowSpec& listed : select_topk_lists(config, Target::h200())) {
+        rows.push_back(gate_row(name + "_" + name_of(dtype) + "_list" +
+                                    std::to_string(listed.slices.cluster) + "_of_" +
+                                    std::to_string(listed.slices.ctas_per_sm),
+                                listed, 90, 128 / listed.slices.ctas_per_sm));
+      }
+    }
+  }
+}
+
+}  // namespace
+
 std::vector<GateRow> sampling_rows() {
   struct Row {
     const char* name;
@@ -42,21 +77,7 @@ std::vector<GateRow> sampling_rows() {
     spec.vec = 1;
     rows.push_back(gate_row(std::string(row.name) + "_narrow", spec, row.arch, most));
   }
-  for (const bool sorted : {false, true}) {
-    TopkRowSpec spec = select_topk_row(
-        {.dtype = DType::f32, .max_len = 128256, .k = 2048, .sorted = sorted}, Target::h200());
-    const int most = 64 * 1024 / (spec.slices.num_threads * spec.slices.ctas_per_sm) / 8 * 8;
-    rows.push_back(gate_row(sorted ? "topk_sorted" : "topk", spec, 90, most));
-    for (const int cluster : kStreamClusters) {
-      TopkRowSpec streamed = spec;
-      streamed.slices = stream_slices(128256, cluster);
-      rows.push_back(
-          gate_row((sorted ? "topk_sorted_stream" : "topk_stream") + std::to_string(cluster),
-                   streamed, 90, 64));
-    }
-    spec.vec = 1;
-    rows.push_back(gate_row(sorted ? "topk_sorted_narrow" : "topk_narrow", spec, 90, most));
-  }
+  topk_rows(rows);
   return rows;
 }
 

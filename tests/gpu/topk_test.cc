@@ -58,6 +58,21 @@ TEST_F(TopkOnGpu, ManyRowsMatchASort) {
   }
 }
 
+// Each deal of CTAs to rows.
+TEST_F(TopkOnGpu, ManyOfManyRowsMatchASort) {
+  const int sms = device().target().num_sms;
+  for (const int n : {3, sms / 8, sms / 2, sms, sms + 1}) {
+    const TopkCase shorter{.name = "many", .max_len = 20000, .k = 1000, .n = n, .lengths = true};
+    EXPECT_EQ(check(shorter, 1), "") << n << " rows";
+    const TopkCase sorted{.name = "many", .max_len = 20000, .k = 1000, .n = n, .sorted = true};
+    EXPECT_EQ(check(sorted, 2), "") << n << " rows";
+  }
+  for (const int n : {3, sms / 8}) {
+    const TopkCase c{.name = "many", .max_len = 128256, .k = n == 3 ? 4096 : 2048, .n = n};
+    EXPECT_EQ(check(c, 3), "") << n << " long rows";
+  }
+}
+
 TEST_F(TopkOnGpu, WrongContentsAreNamed) {
   TopkData data = cases::make_topk_data({.name = "wrong", .k = 64, .lengths = true}, 1);
   static_cast<int32_t*>(data.args.lengths.data)[2] = 2001;
@@ -70,9 +85,20 @@ TEST_F(TopkOnGpu, WrongContentsAreNamed) {
   EXPECT_EQ(static_cast<const int32_t*>(data.args.indices.data)[2 * 64], -1);
 }
 
-TEST_F(TopkOnGpu, ARowThatDoesNotFitIsRefused) {
-  EXPECT_NE(error_of([&] { Topk({.max_len = 1 << 20, .k = 5}, backend()); }).find("max_len"),
-            std::string::npos);
+// Beyond what the shared memory of a cluster holds; of odd lengths, and read element by element.
+TEST_F(TopkOnGpu, RowsThatFitNoClusterMatchASort) {
+  for (const int max_len : {360001, 524288, 1 << 20}) {
+    for (const int k : {5, 50, 300, 2048, 4096}) {
+      const TopkCase c{.name = "longest",
+                       .max_len = max_len,
+                       .k = k,
+                       .n = 2,
+                       .sorted = k % 100 == 50,
+                       .lengths = k == 300,
+                       .starts = k == 50 && max_len == 524288};
+      EXPECT_EQ(check(c, 1), "") << max_len << " " << k;
+    }
+  }
 }
 
 TEST_F(TopkOnGpu, Time) {
@@ -83,10 +109,10 @@ TEST_F(TopkOnGpu, Time) {
   for (float& x : some) x = static_cast<float>(random.normal());
   for (int i = 0; i < kRows / 16; ++i) all.insert(all.end(), some.begin(), some.end());
   values.write(all, stream());
-  DeviceArray<int32_t> indices(device(), 256 * 2048);
-  DeviceArray<float> best(device(), 256 * 2048);
+  DeviceArray<int32_t> indices(device(), 256 * 4096);
+  DeviceArray<float> best(device(), 256 * 4096);
   const Device on{DeviceType::cuda, device().target().device_index};
-  for (const int k : {50, 2048}) {
+  for (const int k : {50, 300, 2048, 4096}) {
     const Topk op({.max_len = kLength, .k = k, .checked = false}, backend());
     for (const int64_t n : {1, 8, 32, 128, 256}) {
       const int sets = static_cast<int>(std::min<int64_t>(kRows / n, 256));

@@ -15,6 +15,7 @@ void for_each_field(const TopkRowSpec& s, Visit&& visit) {
   visit("dtype", s.dtype);
   visit("sorted", s.sorted);
   visit("vec", s.vec);
+  visit("list", s.list);
   visit("slices", s.slices);
 }
 
@@ -32,8 +33,12 @@ struct KernelTraits<TopkRowSpec> {
   }
 };
 
-/// The kernel of widest accesses for `config` (already checked) on `target`; Error(unsupported)
-/// where a row does not fit the shared memory of a cluster.
+/// The kernel for `config` (already checked) on `target`: of widest accesses, or of single elements
+/// where select_topk_lists has what those of wide ones take.
 TopkRowSpec select_topk_row(const TopkConfig& config, const Target& target);
+
+/// The kernels that list what is wanted of a row of wide accesses, of most CTAs a row first; none
+/// where few are wanted, or on a device without clusters.
+std::vector<TopkRowSpec> select_topk_lists(const TopkConfig& config, const Target& target);
 
 }  // namespace weft
