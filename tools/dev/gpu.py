@@ -9,7 +9,8 @@ import platform
 import shutil
 import subprocess
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from dev import python
@@ -54,6 +55,8 @@ def report_line(results=RESULTS, root=ROOT):
     report = json.loads(path.read_text())
     fresh = report["kernel_tree_hash"] == kernel_tree_hash(root)
     what = f"{report['device']}, {report['passed']} passed, {report['failed']} failed"
+    if not report["bench_rows"]:
+        what += ", nothing measured"
     return (f"GPU report: fresh ({what})" if fresh else
             f"GPU report: stale ({what}): kernels/ is no longer what was measured")
 
@@ -118,61 +121,67 @@ def _run_part(task):
     return program.name, tally, log.read_text(errors="replace"), time.monotonic() - start
 
 
-def _tests(build, tally, reports):
-    """All GPU tests: what checks numbers side by side, the case tables in parts, and beside them
-    sanitizers, replays and Python; then, alone, the faults, which fill the device's memory, and
-    what measures. Returns what the tests printed, and what the sanitizers said."""
-    cores = max(2, min(16, len(os.sched_getaffinity(0))))
+def _tasks(build, reports):
+    """Of all GPU tests: parts that check numbers, side by side, those long alone first; then those
+    that must be alone: the faults, which fill the device's memory, and what measures."""
     beside, alone = [], []
     for program in programs(build):
         if program.name in ALONE:
             alone.append((program, "0", (), (0, 1), reports))
             continue
-        parts = max(1, cores - 4) if program.name in TABLES else 3
+        parts = max(1, _cores() - 4) if program.name in TABLES else 3
         beside += [(program, str(i), (f"--gtest_filter=-{TIMED}",), (i, parts), reports)
                    for i in range(parts)]
         alone.append((program, "time", (f"--gtest_filter={TIMED}",), (0, 1), reports))
-    beside.sort(key=lambda task: task[0].name in TABLES)  # tests that are long alone come first
-    done = {}
+    beside.sort(key=lambda task: task[0].name in TABLES)
+    return beside, alone
+
+
+def _cores():
+    return max(2, min(16, len(os.sched_getaffinity(0))))
+
+
+def _run_tasks(tasks, width, tally):
+    """Runs them, `width` at a time; a line for each program. Returns what they printed."""
+    left = Counter(program.name for program, *_ in tasks)
+    done, text = {name: [Tally(), 0.0] for name in left}, ""
+    with ThreadPoolExecutor(width) as pool:
+        for part in as_completed([pool.submit(_run_part, task) for task in tasks]):
+            name, of_part, log, seconds = part.result()
+            mine = done[name][0]
+            mine.add(of_part)
+            done[name][1] = max(done[name][1], seconds)
+            text += log
+            left[name] -= 1
+            if left[name] == 0:
+                tally.add(mine)
+                say(f"{name}: {mine.passed} passed, {len(mine.failures)} failed, "
+                    f"{mine.skipped} skipped ({done[name][1]:.1f} s)")
+    return text
+
+
+def _check(build, tally, reports):
+    """What checks numbers: tests, and beside them sanitizers, replays and Python. Returns the tests
+    that are left, and what the sanitizers said."""
+    beside, alone = _tasks(build, reports)
     start = time.monotonic()
-
-    def run_parts(tasks, width):
-        printed = ""
-        with ThreadPoolExecutor(width) as pool:
-            for name, part, log, seconds in pool.map(_run_part, tasks):
-                entry = done.setdefault(name, [Tally(), 0.0])
-                entry[0].add(part)
-                entry[1] = max(entry[1], seconds)
-                printed += log
-        return printed
-
-    with ThreadPoolExecutor(1) as pool:
-        checks = pool.submit(_checks, build, reports)
-        text = run_parts(beside, cores)
-        checked, sanitizers = checks.result()
-    text += run_parts(alone, 1)
-    tally.add(checked)
-    for name, (mine, seconds) in sorted(done.items()):
-        say(f"{name}: {mine.passed} passed, {len(mine.failures)} failed, {mine.skipped} skipped "
-            f"({seconds:.1f} s)")
-        tally.add(mine)
-    say(f"tests: {time.monotonic() - start:.1f} s")
-    return text, sanitizers
+    with ThreadPoolExecutor(3) as pool:
+        checks = [pool.submit(check, build, reports) for check in (_sanitizers, _replays, _python)]
+        _run_tasks(beside, _cores(), tally)
+        sanitizers = {}
+        for check in checks:
+            of_check, results = check.result()
+            tally.add(of_check)
+            sanitizers.update(results)
+    say(f"checks: {time.monotonic() - start:.1f} s")
+    return alone, sanitizers
 
 
-def _checks(build, reports):
-    tally = Tally()
-    sanitizers = _sanitizers(build, tally, reports)
-    _replays(build, tally)
-    _python(build, tally)
-    return tally, sanitizers
-
-
-def _sanitizers(build, tally, reports):
-    results = {}
+def _sanitizers(build, reports):
+    tally, results = Tally(), {}
     if shutil.which("compute-sanitizer") is None:
         say("compute-sanitizer: not on this machine")
-        return results
+        return tally, results
     for tool, name, cases in SANITIZED:
         program = build / "tests" / "gpu" / f"gpu_{name}"
         report = reports / f"{tool}.{name}.xml"
@@ -186,27 +195,28 @@ def _sanitizers(build, tally, reports):
         tally.check(f"compute-sanitizer {tool} {name}: {seen.passed} tests, "
                     f"{seen.skipped} skipped", ok)
         results[f"{tool} {name}"] = f"clean in {seen.passed} tests" if ok else "not clean"
-    return results
+    return tally, results
 
 
-def _replays(build, tally):
+def _replays(build, _):
     """Real requests over a captured layer stack, sampled rows checked; each trace in the tree."""
+    tally = Tally()
     for trace in sorted((ROOT / "data" / "traces").glob("*.csv")):
         command = [build / "tools" / "weft", "replay", trace, "--device", "cuda", "--requests",
                    str(REPLAYED)]
         ok = run(f"replay {trace.stem}", command, fatal=False) == 0
         tally.check(f"weft replay {trace.name} --device cuda", ok)
+    return tally, {}
 
 
-def _python(build, tally):
+def _python(build, _):
     """The Python package on the device, where this interpreter has torch."""
     done = python.run_with_build(build.resolve())
-    if done is None:
-        say("tests/python: not run, they need torch, apache-tvm-ffi, pytest and the build's "
-            "python/libweft.so")
-        tally.skipped += 1
-    else:
-        tally.add(done)
+    if done is not None:
+        return done, {}
+    say("tests/python: not run, they need torch, apache-tvm-ffi, pytest and the build's "
+        "python/libweft.so")
+    return Tally(skipped=1), {}
 
 
 def _benches(build, printed, tally):
@@ -221,14 +231,16 @@ def _benches(build, printed, tally):
     return _with_targets([json.loads(line) for line in lines])
 
 
+def _targets():
+    """Microseconds by id."""
+    lines = (ROOT / "bench" / "targets.jsonl").read_text().splitlines()
+    targets = [json.loads(line) for line in lines]
+    return {row["id"]: row["target_us"] for row in targets if "target_us" in row}
+
+
 def _with_targets(rows):
     """Rows whose id has a target in microseconds say whether it is met."""
-    targets = ROOT / "bench" / "targets.jsonl"
-    wanted = {}
-    for line in targets.read_text().splitlines():
-        target = json.loads(line)
-        if "target_us" in target:
-            wanted[target["id"]] = target["target_us"]
+    wanted = _targets()
     for row in rows:
         if "us" in row and "met" not in row and row["id"] in wanted:
             row["target_us"] = wanted[row["id"]]
@@ -263,9 +275,22 @@ def run_gpu(build, results, bench=True):
     shutil.rmtree(reports, ignore_errors=True)
     reports.mkdir(parents=True)
     tally = Tally()
-    printed, sanitizers = _tests(build, tally, reports)
+    alone, sanitizers = _check(build, tally, reports)
+    _write_report(results, info, tally, sanitizers)  # a run that is cut off here has checked
+    printed = _run_tasks(alone, 1, tally)
     rows = _benches(build, printed, tally) if bench else []
     _print_table(rows)
+    met, asked = _write_report(results, info, tally, sanitizers, rows)
+    for failure in tally.failures:
+        say(f"FAILED {failure}")
+    say(f"{tally.passed} passed, {len(tally.failures)} failed, {tally.skipped} skipped; "
+        f"{met} of {asked} targets met")
+    return not tally.failures and tally.passed > 0
+
+
+def _write_report(results, info, tally, sanitizers, rows=()):
+    """What is known by now; returns how many targets are met, and of how many."""
+    device = info["gpus"][0]["name"]
     asked = [row for row in rows if "met" in row]
     report = {"device": device, "kernel_tree_hash": info["kernel_tree_hash"],
               "version": info["version"], "host": platform.machine(),
@@ -278,8 +303,4 @@ def run_gpu(build, results, bench=True):
     if rows:
         (results / BENCH).write_text("".join(json.dumps(row) + "\n" for row in rows))
         (results / PLOT).write_text(roofs_svg(rows, device))
-    for failure in tally.failures:
-        say(f"FAILED {failure}")
-    say(f"{tally.passed} passed, {len(tally.failures)} failed, {tally.skipped} skipped; "
-        f"{report['targets_met']} of {len(asked)} targets met")
-    return not tally.failures and tally.passed > 0
+    return report["targets_met"], len(asked)
