@@ -95,16 +95,9 @@ struct RowSearch {
   /// visit(value) for each of this CTA's values that may reach `least`.
   template <class F>
   __device__ __forceinline__ void each_value(float least, F&& visit) const {
-    constexpr int kAhead = 1;  // from memory the next are on their way
-    float4 next[kAhead];
-#pragma unroll
-    for (int a = 1; a < kAhead; ++a) next[a] = four(min_of(128 * (a - 1), kStretch - 128));
 #pragma unroll 1
     for (int32_t i = 0; i < kStretch; i += 128) {
-#pragma unroll
-      for (int a = 1; a < kAhead; ++a) next[a - 1] = next[a];
-      next[kAhead - 1] = four(min_of(i + 128 * (kAhead - 1), kStretch - 128));
-      const float4 z = next[0];
+      const float4 z = four(i);
       const float most = fmaxf(fmaxf(z.x, z.y), fmaxf(z.z, z.w));
       if (!__any_sync(~0u, most >= least)) continue;
       visit(z.x), visit(z.y), visit(z.z), visit(z.w);
