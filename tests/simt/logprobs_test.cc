@@ -51,7 +51,7 @@ std::string check(const SamplingCase& c, int num, uint64_t seed, int& num_run) {
     const LogprobsParams p = bind_logprobs(data.config, data.args);
     num_run += run_any<spec_of(f32, 4, 2, 64, 512), spec_of(f32, 1, 2, 64, 512),
                        spec_of(f32, 1, 1, 64, 4096), spec_of(f32, 4, 8, 256, 3072),
-                       spec_of(bf16, 4, 1, 64, 1024), spec_of(bf16, 1, 2, 64, 1024),
+                       spec_of(bf16, 4, 1, 64, 1024), spec_of(bf16, 1, 2, 64, 2048),
                        spec_of(f16, 1, 2, 64, 1024)>(data.config, wide, p);
   } catch (const std::exception& error) {
     return error.what();
