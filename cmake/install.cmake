@@ -11,7 +11,8 @@ install(TARGETS weft EXPORT weftTargets
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/weft DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
         FILES_MATCHING PATTERN "*.h")
 # Portable headers only: the device sources travel inside the library.
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/kernels DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weft
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/kernels
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weft/portable
         FILES_MATCHING PATTERN "core/*.h" PATTERN "spec.h" PATTERN "params.h"
         PATTERN "ptx" EXCLUDE PATTERN "tile" EXCLUDE)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/NOTICE

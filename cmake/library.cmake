@@ -75,13 +75,17 @@ function(weft_add_library name kind)
   add_dependencies(${name} weft_embedded_kernels)  # one writer when two kinds are built
   weft_target_options(${name})
   target_compile_features(${name} PUBLIC cxx_std_20)
+  # Of a project that adds this one and names no build type: kernels without optimisation are of no
+  # use to anyone.
+  target_compile_options(${name} PRIVATE $<$<STREQUAL:$<CONFIG>,>:-O3>)
   # A public header may include the portable headers of kernels/, found from the root of the source
-  # tree and, once installed, from include/weft.
+  # tree and, once installed, from include/weft/portable: include/weft itself has names, cuda.h and
+  # error.h among them, that others have too.
   target_include_directories(${name} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
-    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/weft>)
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/weft/portable>)
   target_link_libraries(${name} PRIVATE Threads::Threads ${CMAKE_DL_LIBS})
   if(WEFT_BUILD_PYTHON AND NOT kind STREQUAL SHARED)
     # The Python package links a shared library from these objects: what it exports is marked.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A whole user of weft in C++: one request of six tokens in two pages, one query token, planned and
-// run on the CPU. q = 0 makes every weight equal, so the answer is the mean of the values.
+// run on the CPU. q = 0 makes every weight equal, so the answer is the mean of the values. The
+// system's error.h is found beside weft's.
+#include <error.h>
 #include <weft/weft.h>
 
 #include <cmath>
@@ -9,6 +11,7 @@
 #include <vector>
 
 int main() {
+  static_assert(sizeof(&::error) > 0);
   using weft::DType;
   constexpr int kHeads = 2, kDim = 16, kPage = 4, kPages = 3, kTokens = 6;
   const weft::AttentionConfig config{.dtype_q = DType::f32,
