@@ -232,4 +232,6 @@ def indices(name: str, value: Any) -> Any:
     array = numpy.asarray(value)
     if array.size and array.dtype.kind not in "iu":
         raise TypeError(f"{name}: expected integers, got {array.dtype}")
+    if array.size and not -2**31 <= array.min() <= array.max() < 2**31:
+        raise ValueError(f"{name}: expected 32-bit integers, got {array.min()} to {array.max()}")
     return numpy.ascontiguousarray(array, numpy.int32)

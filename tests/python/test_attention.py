@@ -175,3 +175,11 @@ def test_lower_targets_agree(rng):
         assert attn.target == target
         o, _ = attn.run(attn.plan(weft.AttentionBatch([0, 4], [0, 30])), q, (k, v))
         assert_close(o, attention(q, k, v)[0])
+
+
+def test_lists_of_integers_beyond_32_bits_are_refused():
+    attn = weft.Attention(weft.AttentionConfig(num_qo_heads=2, num_kv_heads=1, head_dim_qk=16,
+                                               page_size=4, max_batch_size=1, max_nnz_qo=4))
+    with pytest.raises(ValueError, match="kv_indices: expected 32-bit integers"):
+        attn.plan(weft.AttentionBatch(qo_indptr=[0, 1], kv_indptr=[0, 1], kv_indices=[2**32 + 1],
+                                      last_page_len=[2]))

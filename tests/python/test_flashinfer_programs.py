@@ -258,3 +258,13 @@ def test_helpers_of_programs():
     timing.set_seed(3)
     assert torch.equal(drawn[0], torch.rand(2)) and drawn[1] == np.random.random()
     assert len(timing.bench_gpu_time_with_cudagraph(lambda: None, 1, 3, l2_flush=False)) == 3
+
+
+@pytest.mark.parametrize("wrapper", ["BatchDecodeWithPagedKVCacheWrapper",
+                                     "BatchPrefillWithPagedKVCacheWrapper",
+                                     "BatchPrefillWithRaggedKVCacheWrapper"])
+def test_run_before_plan_says_so(wrapper):
+    made = getattr(flashinfer, wrapper)(torch.zeros(16, dtype=torch.uint8), "NHD")
+    q = torch.zeros(1, 2, 64)
+    with pytest.raises(RuntimeError, match=r"expected plan\(\) before it"):
+        made.run(q, q, q) if "Ragged" in wrapper else made.run(q, torch.zeros(1, 2, 1, 2, 64))

@@ -144,10 +144,14 @@ class Planned(PlanHolder):
             return index.clone() if self.device.type == "cpu" else index
         return index.to(self.device, non_blocking=non_blocking)
 
-    def run(self, q: torch.Tensor, kv: Any, out: Any, lse: Any, return_lse: bool,
-            **values: Any) -> Any:
+    def check_planned(self) -> None:
+        """Raises where run() comes before plan()."""
         if self._plan is None:
             raise RuntimeError("run: expected plan() before it, got none")
+
+    def run(self, q: torch.Tensor, kv: Any, out: Any, lse: Any, return_lse: bool,
+            **values: Any) -> Any:
+        self.check_planned()
         if q.dtype in FP8:
             q = q.to(wide(self.q_dtype))
         o, lse = self._made.run(self._plan, q, kv, out=out, lse=lse, return_lse=return_lse,

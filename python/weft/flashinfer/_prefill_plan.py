@@ -111,8 +111,7 @@ class PrefillPlan(Planned):
                sinks: Any = None, sm_scale: float | None = None, window_left: int | None = None,
                logits_soft_cap: float | None = None) -> Any:
         """A layer; None leaves what plan() was given. Engines call this once a layer."""
-        if self._plan is None:
-            raise RuntimeError("run: expected plan() before it, got none")
+        self.check_planned()
         values = self.values
         if self.token_axis is not None:
             kv = with_token_axis(kv, self.token_axis)

@@ -169,6 +169,7 @@ class BatchDecodeWithPagedKVCacheWrapper:
             q_len_per_req=None, skip_softmax_threshold_scale_factor=None, kv_cache_sf=None):
         """o [batch_size * q_len, num_qo_heads, head_dim], with base-2 lse when asked."""
         refuse(kv_cache_sf=kv_cache_sf)
+        self._planned.check_planned()
         sm_scale = self._sm_scale
         if self._sink_variant:
             sinks, sm_scale = _sink_of(args, sinks)

@@ -127,6 +127,7 @@ class _BatchPrefill:
 
     def _attend(self, q, kv, args, q_scale, k_scale, v_scale, out, lse, return_lse, sinks=None,
                 window_left=None):
+        self._planned.check_planned()
         sm_scale = self._sm_scale
         if self._sink_variant:
             sinks, sm_scale = _sink_of(args, sinks)
