@@ -24,7 +24,7 @@ struct AppendConfig {
   int head_dim_vo = 0;  // 0 = head_dim_qk
   int page_size = 0;    // >= 1
   KvLayout kv_layout = KvLayout::nhd;
-  Rope rope;            // mode none: k is copied as it is
+  Rope rope{};          // mode none: k is copied as it is
   bool checked = true;  // read and check every index before anything is written
   // The whole step between projection and attention in one call: heads of k, and of q when given,
   // are RMS-normalised before they are rotated, and q may leave quantised.

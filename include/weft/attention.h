@@ -39,7 +39,7 @@ struct AttentionConfig {
   int page_size = 0;    // tokens a page holds; 0 = ragged KV
   KvLayout kv_layout = KvLayout::nhd;
   MaskMode mask = MaskMode::causal;
-  Rope rope;  // fused rotation of q and k at load; the cache holds unrotated keys
+  Rope rope{};  // fused rotation of q and k at load; the cache holds unrotated keys
 
   ScheduleMode schedule = ScheduleMode::deterministic;
   int split_kv = 0;  // batch_invariant: KV tokens of one split; 0 = 1024

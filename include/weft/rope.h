@@ -21,7 +21,7 @@ struct RopeConfig {
   int num_qo_heads = 0;
   int num_kv_heads = 0;  // 0 = no k
   int head_dim = 0;
-  Rope rope;            // mode neox or interleaved
+  Rope rope{};          // mode neox or interleaved
   bool checked = true;  // read and check every position before anything is written
 
   bool operator==(const RopeConfig&) const = default;

@@ -244,7 +244,7 @@ TEST_F(SamplingOnGpu, Time) {
                            {"sampling/topk50_topp09_joint", whole, true, true, TimedJob::draw},
                            {"sampling/topp09", first, false, true, TimedJob::draw},
                            {"sampling/categorical", first, false, false, TimedJob::draw},
-                           {"sampling/softmax", first, false, false, TimedJob::softmax},
+                           {"softmax/softmax", first, false, false, TimedJob::softmax},
                            {"sampling/topk_mask", first, true, false, TimedJob::mask},
                            {"sampling/topp_renorm", of_probs, false, true, TimedJob::renorm}};
   for (const TimedCall& c : all) {
