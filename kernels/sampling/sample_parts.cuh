@@ -9,19 +9,13 @@
 namespace weft {
 namespace sampling_kernel {
 
-template <SamplingRowSpec spec, bool kept = spec.slices.kept>
-struct ValuesOf {
-  using Type = KeptValues;
-};
 template <SamplingRowSpec spec>
-struct ValuesOf<spec, false> {
-  using Type = ReadValues<spec.dtype, spec.vec, spec.probs, false>;
-};
-
+using Values =
+    typename ValuesOf<spec.slices.kept, ReadValues<spec.dtype, spec.vec, spec.probs, false>>::Type;
 template <SamplingRowSpec spec>
-using Search = RowSearch<spec.slices, spec.probs, typename ValuesOf<spec>::Type>;
+using Search = RowSearch<spec.slices, spec.probs, Values<spec>>;
 template <SamplingRowSpec spec>
-using Pick = RowPick<spec.slices, spec.probs, typename ValuesOf<spec>::Type>;
+using Pick = RowPick<spec.slices, spec.probs, Values<spec>>;
 
 template <SamplingRowSpec spec>
 using WholeOf = WholeRow<spec.dtype, spec.vec, Pick<spec>>;
@@ -85,6 +79,23 @@ __device__ __forceinline__ bool takes_few(const SampleRequest& r, const Sampling
                                           Top top) {
   if (!spec.slices.kept && takes_whole_row(r, p)) return false;
   return r.kept_at_most() <= kMostFloorTokens && top.floor > kNoKey<spec>;
+}
+
+/// Writes four values of a row from element `at` on, those before `end`.
+template <SamplingRowSpec spec>
+__device__ __forceinline__ void store_four(char* out, int32_t at, int32_t end,
+                                           const float (&z)[4]) {
+  constexpr int kSize = size_of(spec.dtype_out);
+  if (spec.vec == 4 && at + 4 <= end) {
+    store_raw(out + int64_t{at} * kSize, from_f32<spec.dtype_out, 4>(z));
+    return;
+  }
+#pragma unroll
+  for (int e = 0; e < 4; ++e) {
+    const float one[1] = {z[e]};
+    if (at + e >= end) break;
+    store_raw(out + int64_t{at + e} * kSize, from_f32<spec.dtype_out, 1>(one));
+  }
 }
 
 }  // namespace sampling_kernel

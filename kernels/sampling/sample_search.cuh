@@ -178,16 +178,7 @@ __device__ __forceinline__ void write_row(Search<spec>& row, const SamplingParam
       if (!p.writes_logits) z[e] = share_of(z[e], scale, share);
       z[e] = kept[e] ? z[e] : left_out;
     }
-    if (spec.vec == 4 && at + 4 <= p.vocab_size) {
-      store_raw(out + int64_t{at} * kSize, from_f32<spec.dtype_out, 4>(z));
-      continue;
-    }
-#pragma unroll
-    for (int e = 0; e < 4; ++e) {
-      const float one[1] = {z[e]};
-      if (at + e >= p.vocab_size) break;
-      store_raw(out + int64_t{at + e} * kSize, from_f32<spec.dtype_out, 1>(one));
-    }
+    store_four<spec>(out, at, p.vocab_size, z);
   }
 }
 

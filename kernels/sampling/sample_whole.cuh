@@ -29,13 +29,10 @@ struct WholeCounts : RowBins<spec.probs> {
     return true;
   }
 };
-struct NoWholeCounts {
-  __device__ __forceinline__ void clear() const {}
-};
 template <SamplingRowSpec spec>
 __device__ __forceinline__ auto counts_of(const Search<spec>& row, const SamplingParams& p) {
   if constexpr (spec.slices.kept) {
-    return NoWholeCounts();
+    return NoCounts();
   } else {
     return WholeCounts<spec>(row, p);
   }
@@ -62,16 +59,7 @@ __device__ __forceinline__ void write_kept(const WholeOf<spec>& whole,
       z[e] = p.writes_logits ? x : share_of(x, whole.scale, share);
       z[e] = stays ? z[e] : left_out;
     }
-    if (spec.vec == 4 && i + 4 <= number) {
-      store_raw(out + int64_t{i} * kSize, from_f32<spec.dtype_out, 4>(z));
-      return;
-    }
-#pragma unroll
-    for (int e = 0; e < 4; ++e) {
-      const float one[1] = {z[e]};
-      if (i + e >= number) break;
-      store_raw(out + int64_t{i + e} * kSize, from_f32<spec.dtype_out, 1>(one));
-    }
+    store_four<spec>(out, i, number, z);
   });
 }
 

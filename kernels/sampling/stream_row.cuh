@@ -47,9 +47,20 @@ struct ReadValues {
   }
 };
 
+/// A row's values: in shared memory where it is kept, else as `Read` has them.
+template <bool kept, class Read>
+struct ValuesOf {
+  using Type = KeptValues;
+};
+template <class Read>
+struct ValuesOf<false, Read> {
+  using Type = Read;
+};
+
 /// A row of which no values are counted.
 struct NoCounts {
   static constexpr bool kCounts = false;
+  __device__ __forceinline__ void clear() const {}
 };
 
 /// One CTA's way through its slice: chunks of an access a thread, in 8 lanes of neighbouring chunks

@@ -73,7 +73,6 @@ struct ListedPick {
     return load_shared_u64(address);
   }
   // ---- The last entry that is kept
-  // ---------------------------------------------------------------
 
   /// Entries [low, high] hold the `wanted`-th best of them, `inside` in number.
   struct Range {
@@ -176,7 +175,6 @@ struct ListedPick {
   }
 
   // ---- What is written
-  // ---------------------------------------------------------------------------
 
   /// visit(index, noted) for this thread's part of this CTA's entries that are kept.
   template <class F>

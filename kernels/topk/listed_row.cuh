@@ -83,7 +83,6 @@ struct ListedRow {
   }
 
   // ---- The list
-  // ----------------------------------------------------------------------------------
 
   /// A value as it stands, and its position.
   __device__ __forceinline__ void note(uint32_t slot, float z, int32_t position) const {
@@ -149,7 +148,6 @@ struct ListedRow {
   }
 
   // ---- The floor
-  // ---------------------------------------------------------------------------------
 
   /// `mine`: the key of the largest value that this thread saw; 0: it saw none. Of `seen` threads
   /// of all CTAs that are asked, `wanted` have a key that reaches the floor, or few more.
@@ -204,7 +202,6 @@ struct ListedRow {
   }
 
   // ---- The row
-  // -----------------------------------------------------------------------------------
 
   /// An access at a position, where that ends before `end`; else -infinity.
   __device__ __forceinline__ void load(Access& to, int32_t position, int32_t end) const {

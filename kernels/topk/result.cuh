@@ -9,17 +9,11 @@
 namespace weft {
 namespace topk_kernel {
 
-template <TopkRowSpec spec, bool kept = spec.slices.kept>
-struct ValuesOf {
-  using Type = KeptValues;
-};
 template <TopkRowSpec spec>
-struct ValuesOf<spec, false> {
-  using Type = ReadValues<spec.dtype, spec.vec, false, true>;
-};
-
+using Values =
+    typename ValuesOf<spec.slices.kept, ReadValues<spec.dtype, spec.vec, false, true>>::Type;
 template <TopkRowSpec spec>
-using Search = RowSearch<spec.slices, false, typename ValuesOf<spec>::Type>;
+using Search = RowSearch<spec.slices, false, Values<spec>>;
 
 /// Of what NaN and -infinity rank with.
 inline constexpr uint32_t kLowestKey = 0x00800000u;

@@ -13,7 +13,7 @@ namespace weft {
 namespace topk_kernel {
 
 template <TopkRowSpec spec>
-using Pick = RowPick<spec.slices, false, typename ValuesOf<spec>::Type>;
+using Pick = RowPick<spec.slices, false, Values<spec>>;
 
 template <TopkRowSpec spec>
 __device__ __forceinline__ Cut cut_of(Search<spec>& row, int32_t k, Top top) {
